@@ -1,0 +1,6 @@
+//! What pipehook knows and decides, as pure functions over plain data.
+//!
+//! Invariant: nothing in here is async, does I/O, reads a clock or the environment, or knows an SDK's or a wire
+//! format's type. What comes in is mapped to these types at the edges; what goes out is decided here.
+
+pub mod time;

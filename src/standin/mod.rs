@@ -1,0 +1,1 @@
+//! In-memory stand-ins for AWS and GitHub that speak their wire protocols.
