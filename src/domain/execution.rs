@@ -1,0 +1,393 @@
+//! An execution of a pipeline as it stands now: what was read from AWS, put together.
+//!
+//! Readings come from calls made one after the other while the pipeline moves on, so they may not fit together. The
+//! execution's own status is read first, and where it is final it decides.
+
+use super::event::{CommitSha, RepositoryName};
+use super::time::Timestamp;
+
+/// Status of an execution (botocore: `PipelineExecutionStatus`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExecutionStatus {
+    InProgress,
+    Stopping,
+    Succeeded,
+    Failed,
+    Stopped,
+    Cancelled,
+    Superseded,
+    /// A value that AWS added later. The run is followed as if it were in progress.
+    Unknown(String),
+}
+
+impl ExecutionStatus {
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Stopped | Self::Cancelled | Self::Superseded
+        )
+    }
+}
+
+/// Status of a stage within one execution (botocore: `StageExecutionStatus`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StageStatus {
+    InProgress,
+    Stopping,
+    Succeeded,
+    Failed,
+    Stopped,
+    Cancelled,
+    Skipped,
+    Unknown(String),
+}
+
+/// Status of one run of an action (botocore: `ActionExecutionStatus`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionStatus {
+    InProgress,
+    Succeeded,
+    Failed,
+    Abandoned,
+    Unknown(String),
+}
+
+/// The kinds of action that texts and the schedule tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionKind {
+    Source,
+    Approval,
+    Deploy,
+    Other,
+}
+
+/// One run of an action. What runs outside CodePipeline for it (a build's phases, a service's rollout) is found by
+/// `external_id` and will have its place beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionRun {
+    pub stage: String,
+    pub name: String,
+    pub kind: ActionKind,
+    pub status: ActionStatus,
+    pub started: Timestamp,
+    pub updated: Timestamp,
+    /// What the provider calls its part of the work, such as a build's id.
+    pub external_id: Option<String>,
+    /// Why it failed, as the action itself tells.
+    pub error: Option<String>,
+    /// What the provider says of the outcome.
+    pub summary: Option<String>,
+    /// Names of the artifacts that it put out.
+    pub output_artifacts: Vec<String>,
+    /// `CommitId` and `FullRepositoryName` of a source action's output variables, or of its configuration.
+    pub source_commit: Option<String>,
+    pub source_repository: Option<String>,
+}
+
+/// A stage as the pipeline's own view shows it for this execution; entries of other executions are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageView {
+    pub name: String,
+    /// The stage's status, where this execution is the one that was in it last.
+    pub status: Option<StageStatus>,
+    /// This execution waits in front of the stage.
+    pub waits: Option<Wait>,
+}
+
+/// Why an execution stands in front of a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// An earlier execution is in the stage.
+    Occupied,
+    /// Somebody disabled the transition into it, with the reason that they gave.
+    Held(String),
+}
+
+/// The head of an execution: what GetPipelineExecution says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionHead {
+    pub pipeline: String,
+    pub id: String,
+    pub status: ExecutionStatus,
+    pub status_summary: Option<String>,
+    /// A rollback, by a person or by a stage's condition: an earlier commit is put in place again.
+    pub is_rollback: bool,
+    /// In PARALLEL mode the pipeline has no state that could be asked for.
+    pub is_parallel: bool,
+    /// Name of the artifact and revision, as far as the source actions have run.
+    pub revisions: Vec<(String, String)>,
+}
+
+/// What only the list of executions tells: read for executions that were stopped or superseded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    pub stop_reason: Option<String>,
+    /// The commit of the next newer execution.
+    pub superseded_by: Option<CommitSha>,
+}
+
+/// A stage that the execution has reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stage {
+    pub name: String,
+    pub status: StageStatus,
+    /// The newest run of each action, in the order in which they began.
+    pub actions: Vec<ActionRun>,
+    /// How often the stage was begun: 1, and one more for each retry.
+    pub attempts: u32,
+}
+
+impl ActionRun {
+    /// Whether it still runs; a status that is not known counts as running, until the execution itself is final.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status, ActionStatus::InProgress | ActionStatus::Unknown(_))
+    }
+}
+
+impl Stage {
+    /// From the beginning of its first action to the end of its last, retries and waiting included.
+    pub fn duration(&self) -> std::time::Duration {
+        let began = self
+            .actions
+            .iter()
+            .map(|action| action.started)
+            .min()
+            .unwrap_or_default();
+        let ended = self
+            .actions
+            .iter()
+            .map(|action| action.updated)
+            .max()
+            .unwrap_or_default();
+        ended.since(began)
+    }
+
+    pub fn is_running(&self) -> bool {
+        matches!(
+            self.status,
+            StageStatus::InProgress | StageStatus::Stopping | StageStatus::Unknown(_)
+        )
+    }
+
+    pub fn running(&self) -> impl Iterator<Item = &ActionRun> {
+        self.actions.iter().filter(|action| action.is_running())
+    }
+
+    pub fn failed(&self) -> Option<&ActionRun> {
+        self.actions.iter().find(|action| action.status == ActionStatus::Failed)
+    }
+
+    /// An approval that waits, and nothing else that runs beside it.
+    pub fn waits_for_approval(&self) -> bool {
+        let mut running = self.running().peekable();
+        running.peek().is_some() && running.all(|action| action.kind == ActionKind::Approval)
+    }
+}
+
+/// An execution as read now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionSnapshot {
+    pub pipeline: String,
+    pub id: String,
+    pub status: ExecutionStatus,
+    pub status_summary: Option<String>,
+    pub is_rollback: bool,
+    /// What was built, as far as AWS shows it yet.
+    pub commit: Option<CommitSha>,
+    /// Where it was built from, as far as the source action tells.
+    pub repository: Option<RepositoryName>,
+    /// The stages that it has reached, in the order in which it did.
+    pub stages: Vec<Stage>,
+    /// The stage that it waits in front of.
+    pub waiting: Option<(String, Wait)>,
+    pub ending: Ending,
+}
+
+/// Whether the pipeline's own view has to be read too: it alone knows of held transitions, of stages between two
+/// actions, of skipped stages, and of what became of a stage whose actions do not tell.
+pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
+    let between_actions = !actions.iter().any(ActionRun::is_running);
+    !head.is_parallel && (head.status != ExecutionStatus::InProgress || between_actions)
+}
+
+/// Whether the list of executions has to be read too, for what is in [`Ending`].
+pub fn needs_ending(head: &ExecutionHead) -> bool {
+    matches!(
+        head.status,
+        ExecutionStatus::Stopping | ExecutionStatus::Stopped | ExecutionStatus::Superseded
+    )
+}
+
+impl ExecutionSnapshot {
+    /// Puts the readings together. `source_action` is the one whose commit counts, where the pipeline has several.
+    pub fn assemble(
+        head: ExecutionHead,
+        actions: Vec<ActionRun>,
+        views: &[StageView],
+        ending: Ending,
+        source_action: Option<&str>,
+    ) -> Self {
+        let source = source_of(&actions, source_action);
+        let commit = source
+            .and_then(|action| commit_of(action, &head.revisions))
+            .or_else(|| only_commit(&head.revisions));
+        let repository = source.and_then(|action| RepositoryName::parse(action.source_repository.as_deref()?));
+        let stages = stages_of(&head.status, actions, views);
+        let waiting = views
+            .iter()
+            .find_map(|view| Some((view.name.clone(), view.waits.clone()?)));
+        Self {
+            // Only what still runs can wait; the pipeline's view may be newer than the execution's status.
+            waiting: waiting.filter(|_| !head.status.is_final()),
+            pipeline: head.pipeline,
+            id: head.id,
+            status: head.status,
+            status_summary: head.status_summary,
+            is_rollback: head.is_rollback,
+            commit,
+            repository,
+            stages,
+            ending,
+        }
+    }
+
+    pub fn is_final(&self) -> bool {
+        self.status.is_final()
+    }
+
+    /// From the beginning of the first action to the end of the last one.
+    pub fn duration(&self) -> std::time::Duration {
+        let actions = || self.stages.iter().flat_map(|stage| &stage.actions);
+        let began = actions().map(|action| action.started).min().unwrap_or_default();
+        let ended = actions().map(|action| action.updated).max().unwrap_or_default();
+        ended.since(began)
+    }
+}
+
+fn source_of<'a>(actions: &'a [ActionRun], name: Option<&str>) -> Option<&'a ActionRun> {
+    let sources = || actions.iter().filter(|action| action.kind == ActionKind::Source);
+    let named = sources().find(|action| Some(action.name.as_str()) == name);
+    named.or_else(|| sources().next())
+}
+
+fn commit_of(source: &ActionRun, revisions: &[(String, String)]) -> Option<CommitSha> {
+    let told = source.source_commit.as_deref().and_then(CommitSha::parse);
+    let by_artifact = || {
+        let ours = revisions
+            .iter()
+            .find(|(artifact, _)| source.output_artifacts.contains(artifact));
+        ours.and_then(|(_, revision)| CommitSha::parse(revision))
+    };
+    told.or_else(by_artifact)
+}
+
+/// The commit where the revisions leave no doubt about it.
+fn only_commit(revisions: &[(String, String)]) -> Option<CommitSha> {
+    let mut commits = revisions.iter().filter_map(|(_, revision)| CommitSha::parse(revision));
+    let first = commits.next()?;
+    commits.all(|other| other == first).then_some(first)
+}
+
+fn stages_of(execution: &ExecutionStatus, mut actions: Vec<ActionRun>, views: &[StageView]) -> Vec<Stage> {
+    actions.sort_by_key(|action| action.started);
+    let mut stages: Vec<Stage> = Vec::new();
+    for action in actions {
+        let index = stages
+            .iter()
+            .position(|stage| stage.name == action.stage)
+            .unwrap_or_else(|| {
+                stages.push(Stage {
+                    name: action.stage.clone(),
+                    status: StageStatus::InProgress,
+                    actions: Vec::new(),
+                    attempts: 1,
+                });
+                stages.len() - 1
+            });
+        stages[index].actions.push(action);
+    }
+    for stage in &mut stages {
+        keep_newest_runs(stage);
+    }
+    // A stage without actions is known from the pipeline's view alone: skipped, or begun a moment ago.
+    for (place, view) in views.iter().enumerate().filter(|(_, view)| view.status.is_some()) {
+        if !stages.iter().any(|stage| stage.name == view.name) {
+            let before = |stage: &Stage| views[..place].iter().any(|earlier| earlier.name == stage.name);
+            let index = stages.iter().rposition(before).map_or(0, |index| index + 1);
+            let status = StageStatus::InProgress;
+            stages.insert(
+                index,
+                Stage {
+                    name: view.name.clone(),
+                    status,
+                    actions: Vec::new(),
+                    attempts: 1,
+                },
+            );
+        }
+    }
+    let last = stages.len().saturating_sub(1);
+    for (index, stage) in stages.iter_mut().enumerate() {
+        let view = views
+            .iter()
+            .find(|view| view.name == stage.name)
+            .and_then(|view| view.status.as_ref());
+        stage.status = status_of(stage, execution, view, index < last);
+    }
+    stages
+}
+
+/// A retried action is in the list once for each try; the newest counts.
+fn keep_newest_runs(stage: &mut Stage) {
+    let runs = std::mem::take(&mut stage.actions);
+    let tries_of = |name: &str| runs.iter().filter(|run| run.name == name).count();
+    stage.attempts = runs.iter().map(|run| tries_of(&run.name)).max().unwrap_or(1) as u32;
+    for run in runs.iter().rev() {
+        if !stage.actions.iter().any(|newer| newer.name == run.name) {
+            stage.actions.insert(0, run.clone());
+        }
+    }
+}
+
+fn status_of(
+    stage: &Stage,
+    execution: &ExecutionStatus,
+    view: Option<&StageStatus>,
+    later_stage_began: bool,
+) -> StageStatus {
+    let has = |status: &ActionStatus| stage.actions.iter().any(|action| action.status == *status);
+    let from_actions = if stage.actions.is_empty() || stage.running().next().is_some() {
+        StageStatus::InProgress
+    } else if stage.failed().is_some() {
+        StageStatus::Failed
+    } else if has(&ActionStatus::Abandoned) {
+        StageStatus::Stopped
+    } else {
+        StageStatus::Succeeded
+    };
+    if !execution.is_final() {
+        // While the execution runs, the pipeline's view is the better witness: it was read last, and a failed action
+        // may be about to be tried again. Without it, the list of actions alone does not tell that a stage has ended,
+        // unless a later one has begun.
+        return match view {
+            Some(view) => view.clone(),
+            None if later_stage_began => from_actions,
+            None => StageStatus::InProgress,
+        };
+    }
+    // Once the execution is final, nothing in it still runs, whatever a reading from before says.
+    let running = |status: &StageStatus| matches!(status, StageStatus::InProgress | StageStatus::Stopping);
+    let ended = view.cloned().filter(|view| !running(view)).unwrap_or(from_actions);
+    match execution {
+        ExecutionStatus::Succeeded if running(&ended) => StageStatus::Succeeded,
+        ExecutionStatus::Failed if running(&ended) => StageStatus::Failed,
+        ExecutionStatus::Succeeded | ExecutionStatus::Failed => ended,
+        _ if matches!(ended, StageStatus::Succeeded | StageStatus::Skipped) => ended,
+        ExecutionStatus::Cancelled => StageStatus::Cancelled,
+        _ => StageStatus::Stopped,
+    }
+}
+
+#[cfg(test)]
+#[path = "execution_tests.rs"]
+mod tests;

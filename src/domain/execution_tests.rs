@@ -1,0 +1,199 @@
+//! Readings put together, also those that do not fit together.
+
+use super::*;
+
+const SHA: &str = "1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
+const OTHER: &str = "2e8be6ce1d3b4f5c6d7e8f9a0b1c2d3e4f5a6b7c";
+
+fn head(status: ExecutionStatus) -> ExecutionHead {
+    ExecutionHead {
+        pipeline: "node-server".to_owned(),
+        id: "x1".to_owned(),
+        status,
+        status_summary: None,
+        is_rollback: false,
+        is_parallel: false,
+        revisions: Vec::new(),
+    }
+}
+
+fn run(stage: &str, name: &str, started: u64, status: ActionStatus) -> ActionRun {
+    ActionRun {
+        stage: stage.to_owned(),
+        name: name.to_owned(),
+        kind: if stage == "Source" {
+            ActionKind::Source
+        } else {
+            ActionKind::Other
+        },
+        status,
+        started: Timestamp::from_secs(started),
+        updated: Timestamp::from_secs(started + 5),
+        external_id: None,
+        error: None,
+        summary: None,
+        output_artifacts: Vec::new(),
+        source_commit: None,
+        source_repository: None,
+    }
+}
+
+fn view(name: &str, status: StageStatus) -> StageView {
+    StageView {
+        name: name.to_owned(),
+        status: Some(status),
+        waits: None,
+    }
+}
+
+fn assemble(status: ExecutionStatus, actions: &[ActionRun], views: &[StageView]) -> ExecutionSnapshot {
+    ExecutionSnapshot::assemble(head(status), actions.to_vec(), views, Ending::default(), Some("Source"))
+}
+
+/// The stages in short: `Source Succeeded, Build InProgress`.
+fn stages(snapshot: &ExecutionSnapshot) -> String {
+    let short = |stage: &Stage| format!("{} {:?}", stage.name, stage.status);
+    snapshot.stages.iter().map(short).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn stages_stand_in_the_order_in_which_they_began() {
+    let actions = [
+        run("Build", "Build", 10, ActionStatus::InProgress),
+        run("Source", "Source", 0, ActionStatus::Succeeded),
+    ];
+    let snapshot = assemble(ExecutionStatus::InProgress, &actions, &[]);
+    assert_eq!(stages(&snapshot), "Source Succeeded, Build InProgress");
+}
+
+#[test]
+fn between_two_actions_a_stage_is_still_in_progress() {
+    let actions = [run("Build", "Unit", 0, ActionStatus::Succeeded)];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::InProgress, &actions, &[])),
+        "Build InProgress"
+    );
+    let ended = [view("Build", StageStatus::Succeeded)];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::InProgress, &actions, &ended)),
+        "Build Succeeded"
+    );
+}
+
+#[test]
+fn of_a_retried_action_the_newest_run_counts() {
+    let actions = [
+        run("Build", "Build", 100, ActionStatus::InProgress),
+        run("Build", "Build", 0, ActionStatus::Failed),
+        run("Build", "Lint", 0, ActionStatus::Succeeded),
+    ];
+    let snapshot = assemble(ExecutionStatus::InProgress, &actions, &[]);
+    assert_eq!(stages(&snapshot), "Build InProgress");
+    assert_eq!((snapshot.stages[0].attempts, snapshot.stages[0].actions.len()), (2, 2));
+}
+
+#[test]
+fn a_failed_action_of_a_running_execution_may_be_about_to_be_retried() {
+    let actions = [run("Build", "Build", 0, ActionStatus::Failed)];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::InProgress, &actions, &[])),
+        "Build InProgress"
+    );
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::Failed, &actions, &[])),
+        "Build Failed"
+    );
+}
+
+#[test]
+fn once_the_execution_is_final_nothing_in_it_still_runs() {
+    let lagging = [run("Staging", "Deploy", 0, ActionStatus::InProgress)];
+    for (execution, stage) in [
+        (ExecutionStatus::Succeeded, "Staging Succeeded"),
+        (ExecutionStatus::Failed, "Staging Failed"),
+        (ExecutionStatus::Stopped, "Staging Stopped"),
+        (ExecutionStatus::Superseded, "Staging Stopped"),
+        (ExecutionStatus::Cancelled, "Staging Cancelled"),
+    ] {
+        assert_eq!(stages(&assemble(execution.clone(), &lagging, &[])), stage);
+        let stale = [view("Staging", StageStatus::InProgress)];
+        assert_eq!(stages(&assemble(execution, &lagging, &stale)), stage);
+    }
+}
+
+#[test]
+fn what_had_succeeded_stays_a_success_in_a_stopped_execution() {
+    let actions = [
+        run("Source", "Source", 0, ActionStatus::Succeeded),
+        run("Build", "Build", 10, ActionStatus::Abandoned),
+    ];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::Stopped, &actions, &[])),
+        "Source Succeeded, Build Stopped"
+    );
+}
+
+#[test]
+fn a_skipped_stage_is_known_from_the_pipelines_view_and_stands_in_its_place() {
+    let actions = [
+        run("Source", "Source", 0, ActionStatus::Succeeded),
+        run("Staging", "Deploy", 20, ActionStatus::Succeeded),
+    ];
+    let views = [
+        view("Source", StageStatus::Succeeded),
+        view("Build", StageStatus::Skipped),
+        view("Staging", StageStatus::Succeeded),
+    ];
+    let snapshot = assemble(ExecutionStatus::Succeeded, &actions, &views);
+    assert_eq!(stages(&snapshot), "Source Succeeded, Build Skipped, Staging Succeeded");
+}
+
+#[test]
+fn a_status_that_aws_adds_is_followed_as_running() {
+    let actions = [run("Build", "Build", 0, ActionStatus::Unknown("Paused".to_owned()))];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::Unknown("Paused".to_owned()), &actions, &[])),
+        "Build InProgress"
+    );
+    assert!(!ExecutionStatus::Unknown("Paused".to_owned()).is_final());
+}
+
+#[test]
+fn the_commit_is_that_of_the_pinned_source_action() {
+    let mut docs = run("Source", "Docs", 0, ActionStatus::Succeeded);
+    docs.output_artifacts = vec!["DocsOutput".to_owned()];
+    let mut source = run("Source", "Source", 0, ActionStatus::Succeeded);
+    source.output_artifacts = vec!["SourceOutput".to_owned()];
+    source.source_repository = Some("octo-org/node-server".to_owned());
+    let revision = |artifact: &str, sha: &str| (artifact.to_owned(), sha.to_owned());
+    let head = ExecutionHead {
+        revisions: vec![revision("DocsOutput", OTHER), revision("SourceOutput", SHA)],
+        ..head(ExecutionStatus::InProgress)
+    };
+    let actions = vec![docs, source];
+    let snapshot = ExecutionSnapshot::assemble(head, actions, &[], Ending::default(), Some("Source"));
+    assert_eq!(snapshot.commit.unwrap().as_str(), SHA);
+    assert_eq!(snapshot.repository.unwrap().as_str(), "octo-org/node-server");
+}
+
+#[test]
+fn revisions_that_disagree_name_no_commit() {
+    let revision = |sha: &str| ("?".to_owned(), sha.to_owned());
+    assert_eq!(only_commit(&[revision(SHA), revision(SHA)]).unwrap().as_str(), SHA);
+    assert_eq!(only_commit(&[revision(SHA), revision(OTHER)]), None);
+    assert_eq!(only_commit(&[revision("an S3 object's version")]), None);
+}
+
+#[test]
+fn the_pipelines_view_is_read_only_where_nothing_else_tells() {
+    let running = [run("Build", "Build", 0, ActionStatus::InProgress)];
+    let between = [run("Build", "Build", 0, ActionStatus::Succeeded)];
+    assert!(!needs_stage_views(&head(ExecutionStatus::InProgress), &running));
+    assert!(needs_stage_views(&head(ExecutionStatus::InProgress), &between));
+    assert!(needs_stage_views(&head(ExecutionStatus::Failed), &between));
+    let parallel = ExecutionHead {
+        is_parallel: true,
+        ..head(ExecutionStatus::Failed)
+    };
+    assert!(!needs_stage_views(&parallel, &between));
+}

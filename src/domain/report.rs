@@ -1,0 +1,342 @@
+//! What GitHub should show for an execution, and what has to be sent so that it does.
+
+use std::collections::BTreeMap;
+
+use super::event::CommitSha;
+use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus};
+use super::route::RunOptions;
+use super::text;
+
+/// State of a commit status (GitHub REST: create a commit status).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Pending,
+    Success,
+    Failure,
+    Error,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Success, Self::Failure, Self::Error]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+
+    pub fn is_final(self) -> bool {
+        self != Self::Pending
+    }
+}
+
+/// One commit status: what GitHub should show in one context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub context: String,
+    pub state: State,
+    pub description: String,
+}
+
+/// A report that an execution's state asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub report: Report,
+    /// How many statuses this execution may post in the context altogether. The end is always posted; progress is left
+    /// out once it would take the end's place.
+    pub account: u32,
+}
+
+/// Context of an execution: `codepipeline/<pipeline>`.
+pub fn execution_context(pipeline: &str) -> String {
+    format!("codepipeline/{pipeline}")
+}
+
+/// Context of a stage: `codepipeline/<pipeline>/<stage>`.
+pub fn stage_context(pipeline: &str, stage: &str) -> String {
+    format!("codepipeline/{pipeline}/{stage}")
+}
+
+/// Statuses that a stage may post in one attempt: the beginning, two steps of progress, the end.
+const STAGE_ACCOUNT: u32 = 4;
+
+/// Statuses that an execution may post in its own context besides one for each stage: the beginning, a wait, the end.
+const EXECUTION_ACCOUNT: u32 = 3;
+
+/// What GitHub should show for an execution of `commit`. It is a function of the reading alone: whoever reads the same
+/// wants the same, so that several workers agree without talking to each other.
+pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Vec<Wanted> {
+    let attempts: u32 = snapshot.stages.iter().map(|stage| stage.attempts).sum();
+    let retries = attempts - snapshot.stages.len() as u32;
+    let waits_in_front = u32::from(snapshot.waiting.is_some());
+    let execution = Wanted {
+        report: of_execution(snapshot, commit, options),
+        account: EXECUTION_ACCOUNT * (1 + retries) + attempts + waits_in_front,
+    };
+    let stages = snapshot.stages.iter().map(|stage| Wanted {
+        report: of_stage(snapshot, stage, commit, options),
+        account: STAGE_ACCOUNT * stage.attempts,
+    });
+    // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
+    let in_front = snapshot
+        .waiting
+        .iter()
+        .filter(|(stage, _)| !snapshot.stages.iter().any(|s| s.name == *stage));
+    let held = in_front.map(|(stage, wait)| Wanted {
+        report: Report {
+            context: stage_context(&snapshot.pipeline, stage),
+            state: State::Pending,
+            description: text::waits(stage, wait),
+        },
+        account: STAGE_ACCOUNT,
+    });
+    std::iter::once(execution).chain(stages).chain(held).collect()
+}
+
+fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Report {
+    let (state, description) = match &snapshot.status {
+        ExecutionStatus::Succeeded => {
+            let kinds = || {
+                snapshot
+                    .stages
+                    .iter()
+                    .flat_map(|stage| &stage.actions)
+                    .map(|action| action.kind)
+            };
+            let deployed = kinds().any(|kind| kind == ActionKind::Deploy);
+            let environment = options.environment.as_deref();
+            let took = snapshot.duration();
+            let told = text::execution_succeeded(commit, deployed, snapshot.is_rollback, environment, took);
+            (State::Success, told)
+        }
+        ExecutionStatus::Failed => {
+            let failed = snapshot
+                .stages
+                .iter()
+                .rev()
+                .find(|stage| stage.status == StageStatus::Failed);
+            let summary = snapshot.status_summary.as_deref();
+            (
+                State::Failure,
+                failed.map_or_else(|| text::failed_without_a_stage(summary), text::stage_failed),
+            )
+        }
+        ended if ended.is_final() => ended_early(snapshot, options),
+        ExecutionStatus::Stopping => (State::Pending, text::stopping(stop_reason(snapshot))),
+        ExecutionStatus::Unknown(status) => (State::Pending, text::unknown_status(status)),
+        _ => (State::Pending, progress(snapshot, commit)),
+    };
+    Report {
+        context: execution_context(&snapshot.pipeline),
+        state,
+        description,
+    }
+}
+
+/// What a run that was stopped, cancelled or superseded shows, for itself and for every stage that it had begun.
+fn ended_early(snapshot: &ExecutionSnapshot, options: &RunOptions) -> (State, String) {
+    match &snapshot.status {
+        ExecutionStatus::Superseded => (
+            options.superseded,
+            text::superseded(snapshot.ending.superseded_by.as_ref()),
+        ),
+        ExecutionStatus::Cancelled => (State::Error, text::cancelled()),
+        _ => (State::Error, text::stopped(stop_reason(snapshot))),
+    }
+}
+
+fn stop_reason(snapshot: &ExecutionSnapshot) -> Option<&str> {
+    snapshot
+        .ending
+        .stop_reason
+        .as_deref()
+        .or(snapshot.status_summary.as_deref())
+}
+
+fn progress(snapshot: &ExecutionSnapshot, commit: &CommitSha) -> String {
+    if let Some((stage, wait)) = &snapshot.waiting {
+        return text::waits(stage, wait);
+    }
+    let Some(stage) = snapshot
+        .stages
+        .iter()
+        .rev()
+        .find(|stage| stage.is_running())
+        .or(snapshot.stages.last())
+    else {
+        return text::queued();
+    };
+    stage_progress(stage, commit)
+}
+
+fn stage_progress(stage: &Stage, commit: &CommitSha) -> String {
+    if stage.waits_for_approval() {
+        text::waits_for_approval(&stage.name, commit)
+    } else {
+        text::in_progress(stage)
+    }
+}
+
+fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha, options: &RunOptions) -> Report {
+    let (state, description) = match &stage.status {
+        StageStatus::InProgress => (State::Pending, stage_progress(stage, commit)),
+        StageStatus::Stopping => (State::Pending, text::stopping(stop_reason(snapshot))),
+        StageStatus::Succeeded => (State::Success, text::stage_succeeded(stage)),
+        StageStatus::Skipped => (State::Success, text::stage_skipped()),
+        StageStatus::Failed => (State::Failure, text::stage_failed(stage)),
+        // A stage that was stopped by itself while the run goes on has no reason but its own.
+        StageStatus::Stopped | StageStatus::Cancelled if !snapshot.is_final() => (State::Error, text::stopped(None)),
+        StageStatus::Stopped | StageStatus::Cancelled => ended_early(snapshot, options),
+        StageStatus::Unknown(status) if snapshot.is_final() => (State::Error, text::unknown_status(status)),
+        StageStatus::Unknown(status) => (State::Pending, text::unknown_status(status)),
+    };
+    Report {
+        context: stage_context(&snapshot.pipeline, &stage.name),
+        state,
+        description,
+    }
+}
+
+/// What GitHub shows in one context of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The context as it was posted.
+    pub context: String,
+    pub state: State,
+    pub description: String,
+    /// The execution that the status links to.
+    pub execution: Option<String>,
+    /// How many statuses this execution has posted here, by the id that its links hold.
+    pub posts: BTreeMap<String, u32>,
+}
+
+/// What GitHub shows on a commit, by context in lower case: GitHub tells contexts apart without case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShownStatuses(BTreeMap<String, Shown>);
+
+impl ShownStatuses {
+    pub fn get(&self, context: &str) -> Option<&Shown> {
+        self.0.get(&context.to_lowercase())
+    }
+
+    /// Whether exactly this stands in its context.
+    pub fn shows(&self, report: &Report) -> bool {
+        let same = |shown: &Shown| shown.state == report.state && shown.description == report.description;
+        self.get(&report.context).is_some_and(same)
+    }
+
+    /// Takes the statuses of a commit, newest first, each with the execution that it links to.
+    pub fn from_newest_first(statuses: impl IntoIterator<Item = (Report, Option<String>)>) -> Self {
+        let mut shown: BTreeMap<String, Shown> = BTreeMap::new();
+        for (report, execution) in statuses {
+            let latest = shown.entry(report.context.to_lowercase()).or_insert_with(|| Shown {
+                context: report.context,
+                state: report.state,
+                description: report.description,
+                execution: execution.clone(),
+                posts: BTreeMap::new(),
+            });
+            if let Some(execution) = execution {
+                *latest.posts.entry(execution).or_default() += 1;
+            }
+        }
+        Self(shown)
+    }
+
+    /// The other executions whose statuses stand in a context of this pipeline.
+    pub fn other_executions(&self, pipeline: &str, execution: &str) -> Vec<String> {
+        let ours = |(context, shown): (&String, &Shown)| {
+            let other = shown.execution.as_ref().filter(|shown| *shown != execution)?;
+            is_of_pipeline(context, pipeline).then(|| other.clone())
+        };
+        let mut others: Vec<_> = self.0.iter().filter_map(ours).collect();
+        others.sort();
+        others.dedup();
+        others
+    }
+
+    /// The contexts of this pipeline in which the execution is shown as pending.
+    pub fn pending_of(&self, pipeline: &str, execution: &str) -> Vec<String> {
+        let is_open = |(context, shown): &(&String, &Shown)| {
+            let ours = shown.execution.as_deref() == Some(execution);
+            ours && shown.state == State::Pending && is_of_pipeline(context, pipeline)
+        };
+        self.0
+            .iter()
+            .filter(is_open)
+            .map(|(_, shown)| shown.context.clone())
+            .collect()
+    }
+
+    /// Whether somebody follows the execution: its own context is there, and open as long as the execution is.
+    pub fn is_followed(&self, pipeline: &str, execution: &str, is_final: bool) -> bool {
+        self.get(&execution_context(pipeline)).is_some_and(|shown| {
+            shown.execution.as_deref() == Some(execution) && (is_final || shown.state == State::Pending)
+        })
+    }
+}
+
+fn is_of_pipeline(lower_case_context: &str, pipeline: &str) -> bool {
+    let own = execution_context(pipeline).to_lowercase();
+    lower_case_context
+        .strip_prefix(&own)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// What has to be posted so that GitHub shows what is wanted.
+///
+/// `newer` are the executions, among those that GitHub shows, which began after this one: what they say of the commit
+/// stands. Progress that would exceed a context's account is left out; an end never is.
+pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatuses, newer: &[String]) -> Vec<Report> {
+    let id = snapshot.id.as_str();
+    let is_newers = |shown: &Shown| shown.execution.as_ref().is_some_and(|other| newer.contains(other));
+    let is_due = |wanted: &Wanted| {
+        let Some(shown_now) = shown.get(&wanted.report.context) else {
+            return true;
+        };
+        let ours = shown_now.execution.as_deref() == Some(id);
+        if is_newers(shown_now) || (ours && shown.shows(&wanted.report)) {
+            return false;
+        }
+        let posts = shown_now.posts.get(id).copied().unwrap_or(0);
+        let is_progress = wanted.report.state == State::Pending && shown_now.state == State::Pending && ours;
+        !is_progress || posts + 1 < wanted.account
+    };
+    let mut due: Vec<Report> = wanted
+        .iter()
+        .filter(|wanted| is_due(wanted))
+        .map(|wanted| wanted.report.clone())
+        .collect();
+    due.extend(left_pending(snapshot, wanted, shown));
+    due
+}
+
+/// Contexts in which a final execution would stay pending: a stage that it waited in front of and never began.
+fn left_pending(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatuses) -> Vec<Report> {
+    let Some(of_run) = wanted.first().filter(|_| snapshot.is_final()) else {
+        return Vec::new();
+    };
+    let is_wanted = |context: &String| {
+        wanted
+            .iter()
+            .any(|wanted| wanted.report.context.eq_ignore_ascii_case(context))
+    };
+    let open = shown.pending_of(&snapshot.pipeline, &snapshot.id).into_iter();
+    open.filter(|context| !is_wanted(context))
+        .map(|context| Report {
+            context,
+            ..of_run.report.clone()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -1,0 +1,364 @@
+//! What GitHub shows, row by row of the design's table, and what has to be sent for it.
+
+use super::*;
+use crate::domain::execution::{ActionRun, ActionStatus, Ending, Wait};
+use crate::domain::time::Timestamp;
+
+const SHA: &str = "abc1234d0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
+const NEWER: &str = "def5678e1d3b4f5c6d7e8f9a0b1c2d3e4f5a6b7c";
+
+fn sha(text: &str) -> CommitSha {
+    CommitSha::parse(text).unwrap()
+}
+
+fn action(stage: &str, name: &str, status: ActionStatus) -> ActionRun {
+    ActionRun {
+        stage: stage.to_owned(),
+        name: name.to_owned(),
+        kind: match stage {
+            "Source" => ActionKind::Source,
+            "Staging" => ActionKind::Deploy,
+            _ => ActionKind::Other,
+        },
+        status,
+        started: Timestamp::from_secs(1000),
+        updated: Timestamp::from_secs(1060),
+        external_id: None,
+        error: None,
+        summary: None,
+        output_artifacts: Vec::new(),
+        source_commit: None,
+        source_repository: None,
+    }
+}
+
+fn stage(name: &str, status: StageStatus) -> Stage {
+    let action_status = match status {
+        StageStatus::Succeeded => ActionStatus::Succeeded,
+        StageStatus::Failed => ActionStatus::Failed,
+        StageStatus::Stopped | StageStatus::Cancelled => ActionStatus::Abandoned,
+        _ => ActionStatus::InProgress,
+    };
+    Stage {
+        name: name.to_owned(),
+        status,
+        actions: vec![action(name, name, action_status)],
+        attempts: 1,
+    }
+}
+
+fn snapshot(status: ExecutionStatus, stages: &[Stage]) -> ExecutionSnapshot {
+    ExecutionSnapshot {
+        pipeline: "node-server".to_owned(),
+        id: "x1".to_owned(),
+        status,
+        status_summary: None,
+        is_rollback: false,
+        commit: None,
+        repository: None,
+        stages: stages.to_vec(),
+        waiting: None,
+        ending: Ending::default(),
+    }
+}
+
+fn options() -> RunOptions {
+    RunOptions {
+        environment: Some("staging".to_owned()),
+        superseded: State::Error,
+    }
+}
+
+/// What is wanted in short, a context a line; the common beginning is left out.
+fn shows(snapshot: &ExecutionSnapshot) -> String {
+    shows_with(snapshot, &options())
+}
+
+fn shows_with(snapshot: &ExecutionSnapshot, options: &RunOptions) -> String {
+    let short = |Wanted { report, .. }: &Wanted| {
+        let context = report.context.strip_prefix("codepipeline/").unwrap();
+        format!("{context} {}: {}", report.state.as_str(), report.description)
+    };
+    desired(snapshot, &sha(SHA), options)
+        .iter()
+        .map(short)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn started_and_nothing_done_is_queued() {
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[])), @"node-server pending: Queued");
+}
+
+#[test]
+fn each_stage_that_is_reached_has_its_own_context() {
+    let stages = [
+        stage("Source", StageStatus::Succeeded),
+        stage("Build", StageStatus::InProgress),
+    ];
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &stages)), @r"
+    node-server pending: Build in progress
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Build pending: Build in progress
+    ");
+}
+
+#[test]
+fn actions_that_are_not_called_like_their_stage_are_named() {
+    let mut build = stage("Build", StageStatus::InProgress);
+    build.actions = ["docker-image", "lint"]
+        .map(|name| action("Build", name, ActionStatus::InProgress))
+        .to_vec();
+    build.attempts = 2;
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[build])), @r"
+    node-server pending: Build: docker-image, lint in progress, attempt 2
+    node-server/Build pending: Build: docker-image, lint in progress, attempt 2
+    ");
+}
+
+#[test]
+fn an_approval_names_the_commit_that_waits_for_it() {
+    let mut staging = stage("Staging", StageStatus::InProgress);
+    staging.actions[0].kind = ActionKind::Approval;
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[staging])), @r"
+    node-server pending: Staging waits for approval of abc1234
+    node-server/Staging pending: Staging waits for approval of abc1234
+    ");
+}
+
+#[test]
+fn a_held_stage_says_why() {
+    let held = ExecutionSnapshot {
+        waiting: Some(("Staging".to_owned(), Wait::Held("release freeze".to_owned()))),
+        ..snapshot(ExecutionStatus::InProgress, &[stage("Source", StageStatus::Succeeded)])
+    };
+    insta::assert_snapshot!(shows(&held), @r"
+    node-server pending: Staging is held: release freeze
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Staging pending: Staging is held: release freeze
+    ");
+}
+
+#[test]
+fn a_failure_says_where_and_why_and_stages_never_reached_get_nothing() {
+    let mut build = stage("Build", StageStatus::Failed);
+    build.actions[0].error = Some("exit status 1\n(make test)".to_owned());
+    let stages = [stage("Source", StageStatus::Succeeded), build];
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Failed, &stages)), @r"
+    node-server failure: Build failed: exit status 1 (make test)
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Build failure: Build failed: exit status 1 (make test)
+    ");
+}
+
+#[test]
+fn a_rejected_approval_says_so() {
+    let mut staging = stage("Staging", StageStatus::Failed);
+    staging.actions[0].kind = ActionKind::Approval;
+    staging.actions[0].summary = Some("not on a Friday".to_owned());
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Failed, &[staging])), @r"
+    node-server failure: Staging: approval rejected: not on a Friday
+    node-server/Staging failure: Staging: approval rejected: not on a Friday
+    ");
+}
+
+#[test]
+fn a_stopped_run_is_an_error_in_every_stage_that_it_had_begun() {
+    let mut stopped = snapshot(
+        ExecutionStatus::Stopped,
+        &[
+            stage("Source", StageStatus::Succeeded),
+            stage("Build", StageStatus::Stopped),
+        ],
+    );
+    stopped.ending.stop_reason = Some("wrong branch".to_owned());
+    insta::assert_snapshot!(shows(&stopped), @r"
+    node-server error: Stopped: wrong branch
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Build error: Stopped: wrong branch
+    ");
+    let stopping = ExecutionSnapshot {
+        status: ExecutionStatus::Stopping,
+        ..stopped
+    };
+    assert!(shows(&stopping).starts_with("node-server pending: Stopping: wrong branch"));
+}
+
+#[test]
+fn a_cancelled_run_is_an_error() {
+    let stages = [stage("Build", StageStatus::Cancelled)];
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Cancelled, &stages)), @r"
+    node-server error: Cancelled: the pipeline was changed
+    node-server/Build error: Cancelled: the pipeline was changed
+    ");
+}
+
+#[test]
+fn a_superseded_run_names_the_newer_commit_in_the_state_that_the_route_asks_for() {
+    let mut superseded = snapshot(ExecutionStatus::Superseded, &[stage("Source", StageStatus::Succeeded)]);
+    assert!(shows(&superseded).starts_with("node-server error: Superseded by a newer execution"));
+    superseded.ending.superseded_by = Some(sha(NEWER));
+    insta::assert_snapshot!(shows(&superseded), @r"
+    node-server error: Superseded by def5678
+    node-server/Source success: Source succeeded in 1 m
+    ");
+    let as_success = RunOptions {
+        superseded: State::Success,
+        ..options()
+    };
+    assert!(shows_with(&superseded, &as_success).starts_with("node-server success: Superseded by def5678"));
+}
+
+#[test]
+fn a_skipped_stage_is_a_success_with_its_reason() {
+    let mut skipped = stage("Build", StageStatus::Skipped);
+    skipped.actions.clear();
+    let stages = [stage("Source", StageStatus::Succeeded), skipped];
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Succeeded, &stages)), @r"
+    node-server success: Passed with abc1234 in 1 m
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Build success: Skipped by its entry condition
+    ");
+}
+
+#[test]
+fn a_success_says_what_runs_where() {
+    let stages = [
+        stage("Source", StageStatus::Succeeded),
+        stage("Staging", StageStatus::Succeeded),
+    ];
+    let mut done = snapshot(ExecutionStatus::Succeeded, &stages);
+    done.stages[1].actions[0].updated = Timestamp::from_secs(1252);
+    insta::assert_snapshot!(shows(&done), @r"
+    node-server success: Deployed abc1234 to staging in 4 m 12 s
+    node-server/Source success: Source succeeded in 1 m
+    node-server/Staging success: Staging succeeded in 4 m 12 s
+    ");
+    done.is_rollback = true;
+    assert!(shows(&done).starts_with("node-server success: Rolled back to abc1234 in staging in 4 m 12 s"));
+}
+
+fn wanted(state: State, description: &str, account: u32) -> Wanted {
+    let report = Report {
+        context: "codepipeline/node-server/Build".to_owned(),
+        state,
+        description: description.to_owned(),
+    };
+    Wanted { report, account }
+}
+
+/// What GitHub shows after these statuses of execution `by`, the oldest first.
+fn shown(by: &str, statuses: &[(State, &str)]) -> ShownStatuses {
+    let newest_first = statuses
+        .iter()
+        .rev()
+        .map(|(state, description)| (wanted(*state, description, 0).report, Some(by.to_owned())));
+    ShownStatuses::from_newest_first(newest_first)
+}
+
+fn running() -> ExecutionSnapshot {
+    snapshot(ExecutionStatus::InProgress, &[])
+}
+
+#[test]
+fn a_status_equal_to_the_last_one_is_not_posted() {
+    let begun = wanted(State::Pending, "Build in progress", 4);
+    assert_eq!(
+        diff(&running(), &[begun.clone()], &ShownStatuses::default(), &[]),
+        [begun.report.clone()]
+    );
+    assert_eq!(
+        diff(
+            &running(),
+            &[begun],
+            &shown("x1", &[(State::Pending, "Build in progress")]),
+            &[]
+        ),
+        []
+    );
+}
+
+#[test]
+fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
+    let three = [(State::Pending, "1"), (State::Pending, "2"), (State::Pending, "3")];
+    assert_eq!(
+        diff(&running(), &[wanted(State::Pending, "4", 4)], &shown("x1", &three), &[]),
+        []
+    );
+    let two = shown("x1", &three[..2]);
+    assert_eq!(diff(&running(), &[wanted(State::Pending, "3", 4)], &two, &[]).len(), 1);
+    let end = wanted(State::Success, "done", 4);
+    assert_eq!(diff(&running(), &[end], &shown("x1", &three), &[]).len(), 1);
+}
+
+#[test]
+fn contexts_are_told_apart_without_case() {
+    let mut status = wanted(State::Pending, "Build in progress", 4).report;
+    status.context = status.context.to_uppercase();
+    let shown = ShownStatuses::from_newest_first([(status, Some("x1".to_owned()))]);
+    assert_eq!(
+        diff(
+            &running(),
+            &[wanted(State::Pending, "Build in progress", 4)],
+            &shown,
+            &[]
+        ),
+        []
+    );
+}
+
+#[test]
+fn a_final_state_that_was_covered_is_posted_again() {
+    let covered = shown("x1", &[(State::Success, "done"), (State::Pending, "Build in progress")]);
+    assert_eq!(
+        diff(&running(), &[wanted(State::Success, "done", 4)], &covered, &[]).len(),
+        1
+    );
+}
+
+#[test]
+fn the_status_of_an_older_execution_is_replaced_and_that_of_a_newer_one_stands() {
+    let begun = [wanted(State::Pending, "Build in progress", 4)];
+    let other = shown("x2", &[(State::Success, "done")]);
+    assert_eq!(diff(&running(), &begun, &other, &[]).len(), 1);
+    assert_eq!(diff(&running(), &begun, &other, &["x2".to_owned()]), []);
+}
+
+#[test]
+fn a_stage_that_was_held_does_not_stay_pending_when_the_run_is_over() {
+    let held = shown("x1", &[(State::Pending, "Build is held: release freeze")]);
+    let superseded = snapshot(ExecutionStatus::Superseded, &[]);
+    let due = diff(&superseded, &desired(&superseded, &sha(SHA), &options()), &held, &[]);
+    let [_, build] = &due[..] else { panic!("{due:?}") };
+    assert_eq!(
+        (build.context.as_str(), build.state),
+        ("codepipeline/node-server/Build", State::Error)
+    );
+}
+
+#[test]
+fn a_pipeline_whose_name_begins_alike_is_another() {
+    assert!(is_of_pipeline("codepipeline/node", "node"));
+    assert!(is_of_pipeline("codepipeline/node/build", "Node"));
+    assert!(!is_of_pipeline("codepipeline/node-server", "node"));
+}
+
+#[test]
+fn somebody_follows_as_long_as_the_executions_context_is_open() {
+    let context = |state| {
+        let report = Report {
+            context: execution_context("p"),
+            state,
+            description: String::new(),
+        };
+        ShownStatuses::from_newest_first([(report, Some("x1".to_owned()))])
+    };
+    assert!(context(State::Pending).is_followed("p", "x1", false));
+    assert!(
+        !context(State::Failure).is_followed("p", "x1", false),
+        "retried after its end"
+    );
+    assert!(context(State::Failure).is_followed("p", "x1", true));
+    assert!(!context(State::Pending).is_followed("p", "x2", false));
+}

@@ -1,0 +1,342 @@
+//! Which pipelines an event starts, and why others do not.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::event::{ChangedFiles, CommitSha, Event, EventKind, PullRequest, Push, Ref, RepositoryName};
+use super::report::State;
+use super::template::{Template, Values};
+
+/// Branches of GitHub's merge queue. They are pushes too, but of commits that may never land, so that only a
+/// pattern which names them takes them.
+const MERGE_QUEUE: &str = "gh-readonly-queue/";
+
+/// Texts in a commit's message that keep pipelines from starting; compared without case.
+const SKIP_MARKS: [&str; 3] = ["[skip ci]", "[ci skip]", "[skip pipeline]"];
+
+/// Globs of which one must match. `*` does not match `/`, `**` does.
+#[derive(Clone, Debug, Default)]
+pub struct Patterns {
+    texts: Vec<String>,
+    set: GlobSet,
+}
+
+impl Patterns {
+    /// The error names the first pattern that is no glob, by its index and what is wrong with it.
+    pub fn new(texts: &[String]) -> Result<Self, (usize, globset::Error)> {
+        let mut builder = GlobSetBuilder::new();
+        for (index, text) in texts.iter().enumerate() {
+            let glob = GlobBuilder::new(text)
+                .literal_separator(true)
+                .build()
+                .map_err(|error| (index, error))?;
+            builder.add(glob);
+        }
+        let set = builder.build().map_err(|error| (0, error))?;
+        Ok(Self {
+            texts: texts.to_vec(),
+            set,
+        })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.set.is_match(name)
+    }
+
+    fn matches_branch(&self, branch: &str) -> bool {
+        let asked_for = || self.texts.iter().any(|text| text.starts_with(MERGE_QUEUE));
+        self.matches(branch) && (!branch.starts_with(MERGE_QUEUE) || asked_for())
+    }
+}
+
+/// Which branches a route takes pushes of.
+#[derive(Clone, Debug)]
+pub enum Branches {
+    /// The repository's default branch, whatever its name; the payload tells it.
+    Default,
+    Matching(Patterns),
+}
+
+/// Which pull requests a route takes, besides that they must come from the repository itself.
+#[derive(Clone, Debug)]
+pub enum PullRequests {
+    None,
+    All,
+    /// Those into a base branch that matches.
+    Into(Patterns),
+}
+
+/// What a route says about every execution that it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Where the pipeline deploys to, for texts: `Deployed abc1234 to staging`.
+    pub environment: Option<String>,
+    /// What GitHub shows for an execution that a newer one replaced.
+    pub superseded: State,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            environment: None,
+            superseded: State::Error,
+        }
+    }
+}
+
+/// From a repository's refs to a pipeline.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub repository: RepositoryName,
+    pub branches: Branches,
+    pub tags: Patterns,
+    /// At least one changed file must match; `None` lets every file count.
+    pub paths: Option<Patterns>,
+    /// Changed files that do not count.
+    pub paths_ignore: Patterns,
+    pub pull_requests: PullRequests,
+    pub pipeline: String,
+    /// The source action that is pinned to the commit; `None` leaves the pipeline to take its branch's head (V1).
+    pub source_action: Option<String>,
+    pub variables: Vec<(String, Template)>,
+    pub options: RunOptions,
+}
+
+/// One execution to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartRequest {
+    pub pipeline: String,
+    pub repository: RepositoryName,
+    pub commit: CommitSha,
+    /// The commit may be a tag object's name, which has to be resolved first.
+    pub may_be_tag_object: bool,
+    pub git_ref: Ref,
+    pub source_action: Option<String>,
+    pub variables: Vec<(String, String)>,
+    pub options: RunOptions,
+}
+
+/// What a route makes of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    Start(Box<StartRequest>),
+    /// A filter left the pipeline out. GitHub is told that this is a success, so that a required check does not hang.
+    Skip {
+        pipeline: String,
+        repository: RepositoryName,
+        commit: CommitSha,
+        reason: String,
+    },
+    /// Nothing is started and nothing is reported.
+    Ignore(String),
+}
+
+impl Decision {
+    fn pipeline(&self) -> Option<&str> {
+        match self {
+            Self::Start(request) => Some(&request.pipeline),
+            Self::Skip { pipeline, .. } => Some(pipeline),
+            Self::Ignore(_) => None,
+        }
+    }
+}
+
+/// All routes of a configuration, in its order.
+#[derive(Clone, Debug, Default)]
+pub struct RouteTable(pub Vec<Route>);
+
+impl RouteTable {
+    /// What the event starts. Each pipeline is decided once: the first route that starts it wins, then the first that
+    /// skips it. Where nothing is started or skipped, the one decision says why.
+    pub fn plan(&self, event: &Event) -> Vec<Decision> {
+        let ignore = |reason: String| vec![Decision::Ignore(reason)];
+        let repository = match &event.kind {
+            EventKind::Nothing(reason) => return ignore(reason.clone()),
+            EventKind::Push(push) => &push.repository,
+            EventKind::PullRequest(pull) => &pull.repository,
+        };
+        let mut decisions: Vec<Decision> = Vec::new();
+        let mut reasons: Vec<String> = Vec::new();
+        for route in self.0.iter().filter(|route| route.repository == *repository) {
+            let decision = match &event.kind {
+                EventKind::Push(push) => route.plan_push(push, &event.delivery),
+                EventKind::PullRequest(pull) => route.plan_pull_request(pull, &event.delivery),
+                EventKind::Nothing(_) => continue,
+            };
+            let same = decisions
+                .iter()
+                .position(|earlier| earlier.pipeline() == decision.pipeline());
+            match (decision, same.map(|index| &mut decisions[index])) {
+                (Decision::Ignore(reason), _) => reasons.push(reason),
+                (decision, None) => decisions.push(decision),
+                (start @ Decision::Start(_), Some(earlier @ Decision::Skip { .. })) => *earlier = start,
+                (_, Some(_)) => {}
+            }
+        }
+        if decisions.is_empty() && reasons.is_empty() {
+            return ignore(format!("no route is for {repository}"));
+        }
+        if decisions.is_empty() {
+            reasons.into_iter().map(Decision::Ignore).collect()
+        } else {
+            decisions
+        }
+    }
+
+    /// The routes that start this pipeline, in their order.
+    pub fn of_pipeline<'a>(&'a self, pipeline: &'a str) -> impl Iterator<Item = &'a Route> {
+        self.0.iter().filter(move |route| route.pipeline == pipeline)
+    }
+}
+
+impl Route {
+    fn takes_branch(&self, branch: &str, default_branch: &str) -> bool {
+        match &self.branches {
+            Branches::Default => branch == default_branch,
+            Branches::Matching(patterns) => patterns.matches_branch(branch),
+        }
+    }
+
+    fn plan_push(&self, push: &Push, delivery: &str) -> Decision {
+        let taken = match &push.git_ref {
+            Ref::Branch(branch) => self.takes_branch(branch, &push.default_branch),
+            Ref::Tag(tag) => self.tags.matches(tag),
+        };
+        if !taken {
+            let what = match &push.git_ref {
+                Ref::Branch(branch) => format!("branch {branch}"),
+                Ref::Tag(tag) => format!("tag {tag}"),
+            };
+            return Decision::Ignore(format!("the route to {} does not take {what}", self.pipeline));
+        }
+        let skip = |reason: String| Decision::Skip {
+            pipeline: self.pipeline.clone(),
+            repository: push.repository.clone(),
+            commit: push.commit.clone(),
+            reason,
+        };
+        if let Some(mark) = skip_mark(&push.message) {
+            return skip(format!("the commit's message says {mark}"));
+        }
+        if let Some(reason) = self.left_out_by_paths(&push.changed) {
+            return skip(reason);
+        }
+        let values = Values {
+            actor: &push.actor,
+            delivery,
+            message: &push.message,
+            ..ref_values(&push.git_ref)
+        };
+        self.start(
+            &push.repository,
+            &push.commit,
+            push.git_ref.clone(),
+            push.may_be_tag_object,
+            values,
+        )
+    }
+
+    /// Why the path filters leave a push out; `None` where they let it through, as they do where the payload does not
+    /// tell all changed files: a deploy too many is seen, one too few is not.
+    fn left_out_by_paths(&self, changed: &ChangedFiles) -> Option<String> {
+        let ChangedFiles::Known(files) = changed else {
+            return None;
+        };
+        let filters = self.paths.is_some() || !self.paths_ignore.texts.is_empty();
+        let counts = |file: &String| {
+            self.paths.as_ref().is_none_or(|paths| paths.matches(file)) && !self.paths_ignore.matches(file)
+        };
+        if !filters || files.iter().any(counts) {
+            return None;
+        }
+        Some(match files.len() {
+            0 => "no file changed".to_owned(),
+            1 => "the 1 changed file is left out by the path filters".to_owned(),
+            n => format!("the {n} changed files are left out by the path filters"),
+        })
+    }
+
+    fn plan_pull_request(&self, pull: &PullRequest, delivery: &str) -> Decision {
+        let ignore = |reason: String| Decision::Ignore(reason);
+        let PullRequest {
+            number, base_branch, ..
+        } = pull;
+        let taken = match &self.pull_requests {
+            PullRequests::None => {
+                return ignore(format!("the route to {} does not take pull requests", self.pipeline));
+            }
+            PullRequests::All => true,
+            PullRequests::Into(bases) => bases.matches_branch(base_branch),
+        };
+        if pull.from_fork {
+            return ignore(format!("#{number} comes from a fork, and forks never start a pipeline"));
+        }
+        if !taken {
+            return ignore(format!(
+                "the route to {} does not take pull requests into {base_branch}",
+                self.pipeline
+            ));
+        }
+        if self.takes_branch(&pull.head_branch, &pull.default_branch) {
+            return ignore(format!(
+                "the push to {} already starts {}",
+                pull.head_branch, self.pipeline
+            ));
+        }
+        let git_ref = Ref::Branch(pull.head_branch.clone());
+        let values = Values {
+            actor: &pull.actor,
+            delivery,
+            message: &pull.title,
+            ..ref_values(&git_ref)
+        };
+        self.start(&pull.repository, &pull.commit, git_ref.clone(), false, values)
+    }
+
+    fn start(
+        &self,
+        repository: &RepositoryName,
+        commit: &CommitSha,
+        git_ref: Ref,
+        may_be_tag_object: bool,
+        values: Values<'_>,
+    ) -> Decision {
+        let full_ref = git_ref.to_string();
+        let values = Values {
+            sha: commit.as_str(),
+            short_sha: commit.short(),
+            git_ref: &full_ref,
+            ..values
+        };
+        let variables = self
+            .variables
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.render(values)?)));
+        Decision::Start(Box::new(StartRequest {
+            pipeline: self.pipeline.clone(),
+            repository: repository.clone(),
+            commit: commit.clone(),
+            may_be_tag_object,
+            variables: variables.collect(),
+            git_ref,
+            source_action: self.source_action.clone(),
+            options: self.options.clone(),
+        }))
+    }
+}
+
+fn ref_values(git_ref: &Ref) -> Values<'_> {
+    Values {
+        branch: git_ref.branch().unwrap_or_default(),
+        tag: git_ref.tag().unwrap_or_default(),
+        ..Values::default()
+    }
+}
+
+fn skip_mark(message: &str) -> Option<&'static str> {
+    let message = message.to_lowercase();
+    SKIP_MARKS.into_iter().find(|mark| message.contains(mark))
+}
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;

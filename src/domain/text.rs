@@ -1,0 +1,230 @@
+//! Every text that a person reads at GitHub, at most 140 characters each.
+
+use std::time::Duration;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::event::CommitSha;
+use super::execution::{ActionKind, ActionRun, Stage, Wait};
+use super::template::one_line;
+
+/// GitHub refuses a longer description with 422. Whether it counts characters or UTF-16 units is not documented, so
+/// the stricter count is kept.
+const MAX_DESCRIPTION: usize = 140;
+
+/// Cuts a text so that GitHub takes it as a description: one line, whole graphemes, an ellipsis where something is
+/// missing.
+pub fn clip(text: &str) -> String {
+    clip_to(text, MAX_DESCRIPTION)
+}
+
+fn clip_to(text: &str, longest: usize) -> String {
+    let text = one_line(text);
+    let units = |text: &str| text.encode_utf16().count();
+    if units(&text) <= longest {
+        return text;
+    }
+    let mut room = longest.saturating_sub(1);
+    let mut clipped = String::new();
+    for grapheme in text.graphemes(true) {
+        let size = units(grapheme);
+        if size > room {
+            break;
+        }
+        room -= size;
+        clipped.push_str(grapheme);
+    }
+    clipped.truncate(clipped.trim_end().len());
+    clipped + "…"
+}
+
+/// `40 s`, `4 m 12 s`, `1 h 3 m`.
+pub fn duration(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match (secs / 3600, secs / 60 % 60, secs % 60) {
+        (0, 0, secs) => format!("{secs} s"),
+        (0, minutes, 0) => format!("{minutes} m"),
+        (0, minutes, secs) => format!("{minutes} m {secs} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} m"),
+    }
+}
+
+pub fn queued() -> String {
+    "Queued".to_owned()
+}
+
+/// The start is tried again: CodePipeline throttles, is out of reach, or has no place for another execution.
+pub fn queued_for(why: &str) -> String {
+    clip(&format!("Queued: {why}"))
+}
+
+pub fn in_progress(stage: &Stage) -> String {
+    let again = if stage.attempts > 1 {
+        format!(", attempt {}", stage.attempts)
+    } else {
+        String::new()
+    };
+    let names: Vec<_> = stage
+        .running()
+        .map(|action| action.name.as_str())
+        .filter(|name| *name != stage.name)
+        .collect();
+    let what = if names.is_empty() {
+        stage.name.clone()
+    } else {
+        format!("{}: {}", stage.name, names.join(", "))
+    };
+    clip(&format!("{what} in progress{again}"))
+}
+
+pub fn waits_for_approval(stage: &str, commit: &CommitSha) -> String {
+    clip(&format!("{stage} waits for approval of {}", commit.short()))
+}
+
+pub fn waits(stage: &str, wait: &Wait) -> String {
+    clip(&match wait {
+        Wait::Occupied => format!("{stage} waits for an earlier execution"),
+        Wait::Held(reason) if reason.is_empty() => format!("{stage} is held"),
+        Wait::Held(reason) => format!("{stage} is held: {reason}"),
+    })
+}
+
+pub fn stage_succeeded(stage: &Stage) -> String {
+    if stage.actions.is_empty() {
+        return clip(&format!("{} succeeded", stage.name));
+    }
+    clip(&format!("{} succeeded in {}", stage.name, duration(stage.duration())))
+}
+
+pub fn stage_skipped() -> String {
+    "Skipped by its entry condition".to_owned()
+}
+
+/// `Build failed in docker-build: exit status 1`; the action is named where it is not called like its stage.
+pub fn stage_failed(stage: &Stage) -> String {
+    let Some(action) = stage.failed() else {
+        return clip(&format!("{} failed", stage.name));
+    };
+    let reason = reason_of(action);
+    if action.kind == ActionKind::Approval {
+        return clip(&with_reason(&format!("{}: approval rejected", stage.name), reason));
+    }
+    let place = if action.name == stage.name {
+        String::new()
+    } else {
+        format!(" in {}", action.name)
+    };
+    clip(&with_reason(&format!("{} failed{place}", stage.name), reason))
+}
+
+fn reason_of(action: &ActionRun) -> Option<&str> {
+    let told = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    [&action.error, &action.summary]
+        .into_iter()
+        .find(|text| told(text))
+        .and_then(|text| text.as_deref())
+}
+
+fn with_reason(what: &str, reason: Option<&str>) -> String {
+    match reason {
+        Some(reason) if !reason.trim().is_empty() => format!("{what}: {reason}"),
+        _ => what.to_owned(),
+    }
+}
+
+pub fn stopping(reason: Option<&str>) -> String {
+    clip(&with_reason("Stopping", reason))
+}
+
+pub fn stopped(reason: Option<&str>) -> String {
+    clip(&with_reason("Stopped", reason))
+}
+
+pub fn cancelled() -> String {
+    "Cancelled: the pipeline was changed".to_owned()
+}
+
+pub fn superseded(by: Option<&CommitSha>) -> String {
+    match by {
+        Some(commit) => format!("Superseded by {}", commit.short()),
+        None => "Superseded by a newer execution".to_owned(),
+    }
+}
+
+/// The pushed commit was not the one that an unpinned pipeline took from its branch.
+pub fn built_another(built: &CommitSha) -> String {
+    format!("Superseded by {}: the pipeline took the branch's head", built.short())
+}
+
+pub fn failed_without_a_stage(summary: Option<&str>) -> String {
+    clip(&with_reason("Failed", summary))
+}
+
+/// `Deployed abc1234 to staging in 4 m 12 s`.
+pub fn execution_succeeded(
+    commit: &CommitSha,
+    deployed: bool,
+    rollback: bool,
+    environment: Option<&str>,
+    took: Duration,
+) -> String {
+    let what = match (rollback, deployed) {
+        (true, _) => "Rolled back to",
+        (false, true) => "Deployed",
+        (false, false) => "Passed with",
+    };
+    let place = match environment {
+        Some(environment) if rollback => format!(" in {environment}"),
+        Some(environment) => format!(" to {environment}"),
+        None => String::new(),
+    };
+    let place = if deployed || rollback { place } else { String::new() };
+    clip(&format!("{what} {}{place} in {}", commit.short(), duration(took)))
+}
+
+pub fn unknown_status(status: &str) -> String {
+    clip(&format!("CodePipeline says {status}"))
+}
+
+/// The pipeline can't be started, and what mends it.
+///
+/// What CodePipeline says may be long; the mending is what the reader needs, so it is what stays whole.
+pub fn cannot_start(what: &str, mending: &str) -> String {
+    let around = clip(&format!("Can't start: ; {mending}")).encode_utf16().count();
+    let what = clip_to(what, MAX_DESCRIPTION.saturating_sub(around));
+    clip(&format!("Can't start: {what}; {mending}"))
+}
+
+pub fn execution_gone() -> String {
+    "The execution is gone: its pipeline was deleted or recreated".to_owned()
+}
+
+pub fn left_out(reason: &str) -> String {
+    clip(&format!("Skipped: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let texts = [0, 40, 60, 252, 3600, 3780].map(|secs| duration(Duration::from_secs(secs)));
+        assert_eq!(texts, ["0 s", "40 s", "1 m", "4 m 12 s", "1 h", "1 h 3 m"]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_whole_grapheme() {
+        assert_eq!(clip(&"x".repeat(140)), "x".repeat(140));
+        assert_eq!(clip(&"x".repeat(141)), "x".repeat(139) + "…");
+        // A family is one grapheme of eight UTF-16 units with its joiners: it fits whole or not at all.
+        let family = "👨‍👩‍👧";
+        assert_eq!(clip(&family.repeat(20)), family.repeat(17) + "…");
+    }
+
+    #[test]
+    fn a_text_of_aws_becomes_one_clean_line() {
+        assert_eq!(clip("exit\nstatus\t1\u{7}  (make test)"), "exit status 1 (make test)");
+    }
+}

@@ -1,0 +1,50 @@
+//! The idempotency token of an execution's start.
+
+use sha2::{Digest, Sha256};
+
+/// What CodePipeline recognises a repeated start by: 1 to 128 characters of `[a-zA-Z0-9-]`.
+///
+/// It is made from the payload, which is signed, and the pipeline. The delivery's id would not do: it is a header
+/// outside the signature, so whoever replays a body can choose another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRequestToken(String);
+
+impl ClientRequestToken {
+    pub fn derive(payload: &[u8], pipeline: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(pipeline.as_bytes());
+        // No pipeline's name holds a zero byte, so no two pairs of name and payload hash the same bytes.
+        hash.update([0]);
+        hash.update(payload);
+        Self(format!("pipehook-{}", hex::encode(hash.finalize())))
+    }
+
+    /// A token that was derived before and travelled over the queue.
+    pub fn from_queue(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_payload_and_pipeline_always_give_the_same_token() {
+        let token = ClientRequestToken::derive(b"{}", "node-server");
+        assert_eq!(token, ClientRequestToken::derive(b"{}", "node-server"));
+        assert_ne!(token, ClientRequestToken::derive(b"{}", "node-worker"));
+        assert_ne!(token, ClientRequestToken::derive(b"{ }", "node-server"));
+    }
+
+    #[test]
+    fn it_is_one_that_codepipeline_takes() {
+        let token = ClientRequestToken::derive(b"{}", "node.server@1_x");
+        assert!((1..=128).contains(&token.as_str().len()));
+        assert!(token.as_str().chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
+    }
+}

@@ -1,0 +1,132 @@
+//! After how long to look at an execution again.
+
+use std::time::Duration;
+
+use super::execution::{ActionKind, ExecutionSnapshot, Stage, Wait};
+
+/// When the next look comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    After(Duration),
+    /// The execution is final: nothing more will happen by itself.
+    Done,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// ECS tells CodePipeline nothing while a rollout fails, so a deploy action is looked at this often at least.
+const DEPLOY: Duration = Duration::from_secs(15);
+
+/// A person takes their time, and the approval's event wakes the worker at once.
+const APPROVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The wait until the next look, for an execution that has been followed for `age`. Events of CodePipeline come in
+/// between and make the worker look at once; this schedule is for what they do not tell, and for those that get lost.
+pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
+    if snapshot.is_final() {
+        return Wake::Done;
+    }
+    let running: Vec<_> = snapshot.stages.iter().filter(|stage| stage.is_running()).collect();
+    let deploys = |stage: &&Stage| stage.running().any(|action| action.kind == ActionKind::Deploy);
+    if running.iter().any(|stage| deploys(stage)) {
+        return Wake::After(by_age(age).min(DEPLOY));
+    }
+    let held = matches!(&snapshot.waiting, Some((_, Wait::Held(_))));
+    if held || (!running.is_empty() && running.iter().all(|stage| stage.waits_for_approval())) {
+        return Wake::After(APPROVAL);
+    }
+    Wake::After(by_age(age))
+}
+
+fn by_age(age: Duration) -> Duration {
+    match age {
+        age if age < 5 * SECOND => 2 * SECOND,
+        age if age < 30 * SECOND => 5 * SECOND,
+        age if age < 10 * MINUTE => 10 * SECOND,
+        age if age < 30 * MINUTE => 15 * SECOND,
+        age if age < 60 * MINUTE => 30 * SECOND,
+        _ => MINUTE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::execution::{ActionRun, ActionStatus, Ending, ExecutionStatus, StageStatus};
+    use crate::domain::time::Timestamp;
+
+    fn running(kind: ActionKind) -> ExecutionSnapshot {
+        let action = ActionRun {
+            stage: "Stage".to_owned(),
+            name: "Action".to_owned(),
+            kind,
+            status: ActionStatus::InProgress,
+            started: Timestamp::default(),
+            updated: Timestamp::default(),
+            external_id: None,
+            error: None,
+            summary: None,
+            output_artifacts: Vec::new(),
+            source_commit: None,
+            source_repository: None,
+        };
+        let status = StageStatus::InProgress;
+        ExecutionSnapshot {
+            pipeline: "p".to_owned(),
+            id: "x1".to_owned(),
+            status: ExecutionStatus::InProgress,
+            status_summary: None,
+            is_rollback: false,
+            commit: None,
+            repository: None,
+            stages: vec![Stage {
+                name: "Stage".to_owned(),
+                status,
+                actions: vec![action],
+                attempts: 1,
+            }],
+            waiting: None,
+            ending: Ending::default(),
+        }
+    }
+
+    fn waits(kind: ActionKind) -> Vec<u64> {
+        let ages = [0, 20, 120, 1200, 3000, 7200].map(Duration::from_secs);
+        let wait = |age| match next_wake(&running(kind), age) {
+            Wake::After(wait) => wait.as_secs(),
+            Wake::Done => 0,
+        };
+        ages.into_iter().map(wait).collect()
+    }
+
+    #[test]
+    fn looks_begin_at_seconds_and_slow_down() {
+        assert_eq!(waits(ActionKind::Other), [2, 5, 10, 15, 30, 60]);
+    }
+
+    #[test]
+    fn a_deploy_is_never_out_of_sight_for_long() {
+        assert_eq!(waits(ActionKind::Deploy), [2, 5, 10, 15, 15, 15]);
+    }
+
+    #[test]
+    fn an_approval_and_a_held_stage_are_looked_at_every_five_minutes() {
+        assert_eq!(waits(ActionKind::Approval), [300; 6]);
+        let held = ExecutionSnapshot {
+            stages: Vec::new(),
+            waiting: Some(("Staging".to_owned(), Wait::Held(String::new()))),
+            ..running(ActionKind::Other)
+        };
+        assert_eq!(next_wake(&held, Duration::ZERO), Wake::After(APPROVAL));
+    }
+
+    #[test]
+    fn a_final_execution_is_done() {
+        let done = ExecutionSnapshot {
+            status: ExecutionStatus::Superseded,
+            ..running(ActionKind::Other)
+        };
+        assert_eq!(next_wake(&done, Duration::ZERO), Wake::Done);
+    }
+}
