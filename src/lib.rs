@@ -1,6 +1,23 @@
 //! pipehook: a signed push starts its pipeline once, on its commit, and every stage's truth reaches the commit.
+//!
+//! `domain` decides, without I/O; `webhook` and `worker` are the two handlers around it; `queue`, `aws`, `github`,
+//! `settings` and `config` are its edges. `standin` plays AWS and GitHub on one machine, for the tool and the tests.
 
+pub mod aws;
+pub mod clock;
 pub mod config;
 pub mod domain;
+mod metrics;
+pub mod queue;
+pub mod settings;
+
+#[cfg(feature = "worker")]
+pub mod github;
+#[cfg(feature = "worker")]
+mod links;
 #[cfg(feature = "standin")]
 pub mod standin;
+#[cfg(feature = "webhook")]
+pub mod webhook;
+#[cfg(feature = "worker")]
+pub mod worker;

@@ -1,0 +1,451 @@
+//! CodePipeline, mapped to the domain's types at once.
+
+use aws_sdk_codepipeline::Client;
+use aws_sdk_codepipeline::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
+use aws_sdk_codepipeline::primitives::DateTime;
+use aws_sdk_codepipeline::types::{
+    ActionCategory, ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ExecutionMode, ExecutionType,
+    PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary, PipelineVariable, SourceRevision,
+    SourceRevisionOverride, SourceRevisionType, StageExecutionStatus, StageState,
+};
+
+use crate::domain::event::CommitSha;
+use crate::domain::execution::{
+    ActionKind, ActionRun, ActionStatus, Ending, ExecutionHead, ExecutionSnapshot, ExecutionStatus, StageStatus,
+    StageView, Wait, needs_ending, needs_stage_views,
+};
+use crate::domain::route::StartRequest;
+use crate::domain::time::Timestamp;
+use crate::domain::token::ClientRequestToken;
+
+/// Pages of 100 that are read at most of one list, against an endless one.
+const MAX_PAGES: usize = 50;
+
+/// Clocks of GitHub's delivery, the functions and CodePipeline differ by less than this.
+const CLOCK_SKEW: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What went wrong, sorted by what can be done about it.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error("CodePipeline is out of reach, throttles, or fails: {0}")]
+    Unavailable(String),
+    #[error("CodePipeline knows no such pipeline or execution: {0}")]
+    NotFound(String),
+    #[error("the function's role may not do this: {0}")]
+    Denied(String),
+    #[error("CodePipeline refuses the request: {0}")]
+    Invalid(String),
+}
+
+#[derive(Clone)]
+pub struct CodePipeline {
+    client: Client,
+}
+
+impl CodePipeline {
+    pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
+        Self {
+            client: Client::new(sdk_config),
+        }
+    }
+
+    /// Starts an execution, pinned to the commit where the request names a source action, and gives its id. With the
+    /// token of an earlier start it gives that one's.
+    pub async fn start(&self, request: &StartRequest, token: &ClientRequestToken) -> Result<String, PipelineError> {
+        let mut call = self
+            .client
+            .start_pipeline_execution()
+            .name(&request.pipeline)
+            .client_request_token(token.as_str());
+        if let Some(action) = &request.source_action {
+            let revision = SourceRevisionOverride::builder()
+                .action_name(action)
+                .revision_type(SourceRevisionType::CommitId)
+                .revision_value(request.commit.as_str())
+                .build();
+            call = call.source_revisions(revision.map_err(|error| PipelineError::Invalid(error.to_string()))?);
+        }
+        for (name, value) in &request.variables {
+            let variable = PipelineVariable::builder().name(name).value(value).build();
+            call = call.variables(variable.map_err(|error| PipelineError::Invalid(error.to_string()))?);
+        }
+        let started = call.send().await.map_err(sort)?;
+        started
+            .pipeline_execution_id
+            .ok_or_else(|| nonsense("an execution without an id"))
+    }
+
+    /// The execution as it stands now. Its own status is read first: where that is final, nothing in it moves while
+    /// the rest is read.
+    pub async fn read(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        source_action: Option<&str>,
+    ) -> Result<ExecutionSnapshot, PipelineError> {
+        let head = self.head(pipeline, execution).await?;
+        let actions = self.actions(pipeline, execution).await?;
+        let views = if needs_stage_views(&head, &actions) {
+            self.stage_views(pipeline, execution).await?
+        } else {
+            Vec::new()
+        };
+        let ending = if needs_ending(&head) {
+            self.ending(pipeline, execution, source_action).await?
+        } else {
+            Ending::default()
+        };
+        Ok(ExecutionSnapshot::assemble(
+            head,
+            actions,
+            &views,
+            ending,
+            source_action,
+        ))
+    }
+
+    async fn head(&self, pipeline: &str, execution: &str) -> Result<ExecutionHead, PipelineError> {
+        let call = self
+            .client
+            .get_pipeline_execution()
+            .pipeline_name(pipeline)
+            .pipeline_execution_id(execution);
+        let answer = call.send().await.map_err(sort)?;
+        let read = answer.pipeline_execution.ok_or_else(|| nonsense("no execution"))?;
+        head(pipeline, execution, read)
+    }
+
+    async fn actions(&self, pipeline: &str, execution: &str) -> Result<Vec<ActionRun>, PipelineError> {
+        let filter = ActionExecutionFilter::builder()
+            .pipeline_execution_id(execution)
+            .build();
+        let mut actions = Vec::new();
+        let mut next = None;
+        for _ in 0..MAX_PAGES {
+            let call = self
+                .client
+                .list_action_executions()
+                .pipeline_name(pipeline)
+                .filter(filter.clone());
+            let page = call.set_next_token(next).send().await.map_err(sort)?;
+            let details = page.action_execution_details.unwrap_or_default().into_iter();
+            // The filter is the service's business, but a run of another execution must never be taken for ours.
+            let ours =
+                details.filter(|detail| detail.pipeline_execution_id.as_deref().is_none_or(|id| id == execution));
+            actions.extend(ours.filter_map(action));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(actions)
+    }
+
+    async fn stage_views(&self, pipeline: &str, execution: &str) -> Result<Vec<StageView>, PipelineError> {
+        match self
+            .client
+            .get_pipeline_state()
+            .name(pipeline)
+            .send()
+            .await
+            .map_err(sort)
+        {
+            Ok(state) => Ok(views(state, execution)),
+            Err(error @ PipelineError::Unavailable(_)) => Err(error),
+            // The view completes what the execution itself tells, and the run is followed without it.
+            Err(error) => {
+                tracing::warn!(pipeline, %error, "the pipeline's state can't be read");
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    async fn ending(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        source_action: Option<&str>,
+    ) -> Result<Ending, PipelineError> {
+        let is_ours = |summary: &PipelineExecutionSummary| summary.pipeline_execution_id() == Some(execution);
+        let listed = self.executions(pipeline, |listed| listed.iter().any(is_ours)).await?;
+        let Some(place) = listed.iter().position(is_ours) else {
+            return Ok(Ending::default());
+        };
+        let newer = listed[..place].iter().rev();
+        Ok(Ending {
+            stop_reason: listed[place]
+                .stop_trigger()
+                .and_then(|stop| stop.reason())
+                .map(str::to_owned),
+            superseded_by: newer
+                .into_iter()
+                .find_map(|newer| commit_of(newer.source_revisions(), source_action)),
+        })
+    }
+
+    /// The execution of this commit that began since a message was first sent, as far as AWS shows commits yet.
+    pub async fn find_started(
+        &self,
+        request: &StartRequest,
+        since: Timestamp,
+    ) -> Result<Option<String>, PipelineError> {
+        let since = since.before(CLOCK_SKEW);
+        let began = |summary: &PipelineExecutionSummary| summary.start_time.map(timestamp).unwrap_or_default();
+        let listed = self.executions(&request.pipeline, |listed| {
+            listed.last().is_some_and(|last| began(last) < since)
+        });
+        let is_it = |summary: &&PipelineExecutionSummary| {
+            let commits = summary
+                .source_revisions()
+                .iter()
+                .filter_map(|revision| revision.revision_id());
+            began(summary) >= since && commits.into_iter().any(|commit| commit == request.commit.as_str())
+        };
+        let listed = listed.await?;
+        // The earliest: a later one of the same commit is somebody else's.
+        Ok(listed
+            .iter()
+            .rev()
+            .find(is_it)
+            .and_then(|summary| summary.pipeline_execution_id.clone()))
+    }
+
+    /// Those of the other executions that began after this one.
+    pub async fn newer_than(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        others: &[String],
+    ) -> Result<Vec<String>, PipelineError> {
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        let is_ours = |summary: &PipelineExecutionSummary| summary.pipeline_execution_id() == Some(execution);
+        let listed = self.executions(pipeline, |listed| listed.iter().any(is_ours)).await?;
+        let newer = listed.iter().take_while(|summary| !is_ours(summary));
+        let newer: Vec<&str> = newer.filter_map(|summary| summary.pipeline_execution_id()).collect();
+        Ok(others
+            .iter()
+            .filter(|other| newer.contains(&other.as_str()))
+            .cloned()
+            .collect())
+    }
+
+    /// Names of the pipeline's stages, in its order.
+    pub async fn stages(&self, pipeline: &str) -> Result<Vec<String>, PipelineError> {
+        let answer = self.client.get_pipeline().name(pipeline).send().await.map_err(sort)?;
+        let stages = answer
+            .pipeline
+            .map(|declaration| declaration.stages)
+            .unwrap_or_default();
+        Ok(stages.into_iter().map(|stage| stage.name).collect())
+    }
+
+    /// The pipeline's executions, newest first, until `enough` says that no further page is needed.
+    async fn executions(
+        &self,
+        pipeline: &str,
+        enough: impl Fn(&[PipelineExecutionSummary]) -> bool,
+    ) -> Result<Vec<PipelineExecutionSummary>, PipelineError> {
+        let mut executions = Vec::new();
+        let mut next = None;
+        for _ in 0..MAX_PAGES {
+            let call = self
+                .client
+                .list_pipeline_executions()
+                .pipeline_name(pipeline)
+                .set_next_token(next);
+            let page = call.send().await.map_err(sort)?;
+            executions.extend(page.pipeline_execution_summaries.unwrap_or_default());
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() || enough(&executions) {
+                break;
+            }
+        }
+        Ok(executions)
+    }
+}
+
+fn nonsense(what: &str) -> PipelineError {
+    PipelineError::Unavailable(format!("its answer holds {what}"))
+}
+
+/// Sorts an error. What is not known to be final is taken to pass: throttling, conflicts, limits, failures, timeouts,
+/// expired credentials, and codes that AWS may add.
+fn sort<E, R>(error: SdkError<E, R>) -> PipelineError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: std::fmt::Debug,
+{
+    let text = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        _ => DisplayErrorContext(&error).to_string(),
+    };
+    match error.code().unwrap_or_default() {
+        "PipelineNotFoundException" | "PipelineExecutionNotFoundException" => PipelineError::NotFound(text),
+        "AccessDeniedException" | "AccessDenied" => PipelineError::Denied(text),
+        "ValidationException" => PipelineError::Invalid(text),
+        _ => PipelineError::Unavailable(text),
+    }
+}
+
+fn timestamp(time: DateTime) -> Timestamp {
+    Timestamp::from_millis(
+        time.to_millis()
+            .ok()
+            .and_then(|millis| u64::try_from(millis).ok())
+            .unwrap_or_default(),
+    )
+}
+
+fn head(pipeline: &str, execution: &str, read: PipelineExecution) -> Result<ExecutionHead, PipelineError> {
+    let status = match read.status.ok_or_else(|| nonsense("an execution without a status"))? {
+        PipelineExecutionStatus::InProgress => ExecutionStatus::InProgress,
+        PipelineExecutionStatus::Stopping => ExecutionStatus::Stopping,
+        PipelineExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
+        PipelineExecutionStatus::Failed => ExecutionStatus::Failed,
+        PipelineExecutionStatus::Stopped => ExecutionStatus::Stopped,
+        PipelineExecutionStatus::Cancelled => ExecutionStatus::Cancelled,
+        PipelineExecutionStatus::Superseded => ExecutionStatus::Superseded,
+        other => ExecutionStatus::Unknown(other.as_str().to_owned()),
+    };
+    let revisions = read.artifact_revisions.unwrap_or_default().into_iter();
+    Ok(ExecutionHead {
+        pipeline: pipeline.to_owned(),
+        id: execution.to_owned(),
+        status,
+        status_summary: read.status_summary,
+        is_rollback: read.execution_type == Some(ExecutionType::Rollback),
+        is_parallel: read.execution_mode == Some(ExecutionMode::Parallel),
+        revisions: revisions
+            .filter_map(|revision| Some((revision.name?, revision.revision_id?)))
+            .collect(),
+    })
+}
+
+/// `None` for an entry that does not even say what ran.
+fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
+    let input = detail.input;
+    let action_type = input.as_ref().and_then(|input| input.action_type_id.clone());
+    let configured = |key: &str| {
+        let maps = input
+            .as_ref()
+            .map(|input| [&input.resolved_configuration, &input.configuration]);
+        maps.into_iter()
+            .flatten()
+            .flatten()
+            .find_map(|map| map.get(key))
+            .cloned()
+    };
+    let kind = match action_type.as_ref().map(|action_type| &action_type.category) {
+        Some(ActionCategory::Source) => ActionKind::Source,
+        Some(ActionCategory::Approval) => ActionKind::Approval,
+        Some(ActionCategory::Deploy) => ActionKind::Deploy,
+        _ => ActionKind::Other,
+    };
+    let output = detail.output;
+    let variable = |key: &str| {
+        let variables = output.as_ref().and_then(|output| output.output_variables.as_ref());
+        variables.and_then(|variables| variables.get(key)).cloned()
+    };
+    let result = output.as_ref().and_then(|output| output.execution_result.clone());
+    let error = result.as_ref().and_then(|result| result.error_details.clone());
+    let artifacts = output
+        .as_ref()
+        .map(|output| output.output_artifacts())
+        .unwrap_or_default();
+    let source_repository = variable("FullRepositoryName").or_else(|| configured("FullRepositoryId"));
+    let first_generation = || Some(format!("{}/{}", configured("Owner")?, configured("Repo")?));
+    let started = detail.start_time.map(timestamp).unwrap_or_default();
+    Some(ActionRun {
+        stage: detail.stage_name?,
+        name: detail.action_name?,
+        kind,
+        status: match detail.status? {
+            ActionExecutionStatus::InProgress => ActionStatus::InProgress,
+            ActionExecutionStatus::Succeeded => ActionStatus::Succeeded,
+            ActionExecutionStatus::Failed => ActionStatus::Failed,
+            ActionExecutionStatus::Abandoned => ActionStatus::Abandoned,
+            other => ActionStatus::Unknown(other.as_str().to_owned()),
+        },
+        started,
+        updated: detail.last_update_time.map_or(started, timestamp),
+        error: error.and_then(|error| error.message.or(error.code)),
+        summary: result
+            .as_ref()
+            .and_then(|result| result.external_execution_summary.clone()),
+        external_id: result.and_then(|result| result.external_execution_id),
+        output_artifacts: artifacts.iter().filter_map(|artifact| artifact.name.clone()).collect(),
+        source_commit: if kind == ActionKind::Source {
+            variable("CommitId")
+        } else {
+            None
+        },
+        source_repository: if kind == ActionKind::Source {
+            source_repository.or_else(first_generation)
+        } else {
+            None
+        },
+    })
+}
+
+/// The stages of the pipeline's state, as far as they are about this execution. The state is of the pipeline, not of an
+/// execution: a stage that ours has not reached yet shows the one before.
+fn views(state: GetPipelineStateOutput, execution: &str) -> Vec<StageView> {
+    let view = |stage: StageState| {
+        let latest = stage
+            .latest_execution
+            .filter(|latest| latest.pipeline_execution_id == execution);
+        let waits = std::iter::once(&stage.inbound_execution)
+            .flatten()
+            .chain(stage.inbound_executions.iter().flatten())
+            .any(|inbound| inbound.pipeline_execution_id == execution && is_waiting(&inbound.status));
+        let transition = stage.inbound_transition_state.filter(|transition| !transition.enabled);
+        let wait = match transition {
+            Some(held) => Wait::Held(held.disabled_reason.unwrap_or_default()),
+            None => Wait::Occupied,
+        };
+        Some(StageView {
+            name: stage.stage_name?,
+            status: latest.map(|latest| stage_status(latest.status)),
+            waits: waits.then_some(wait),
+        })
+    };
+    state
+        .stage_states
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(view)
+        .collect()
+}
+
+/// An execution that was stopped or failed in front of a stage is still shown there.
+fn is_waiting(status: &StageExecutionStatus) -> bool {
+    matches!(
+        stage_status(status.clone()),
+        StageStatus::InProgress | StageStatus::Unknown(_)
+    )
+}
+
+fn stage_status(status: StageExecutionStatus) -> StageStatus {
+    match status {
+        StageExecutionStatus::InProgress => StageStatus::InProgress,
+        StageExecutionStatus::Stopping => StageStatus::Stopping,
+        StageExecutionStatus::Succeeded => StageStatus::Succeeded,
+        StageExecutionStatus::Failed => StageStatus::Failed,
+        StageExecutionStatus::Stopped => StageStatus::Stopped,
+        StageExecutionStatus::Cancelled => StageStatus::Cancelled,
+        StageExecutionStatus::Skipped => StageStatus::Skipped,
+        other => StageStatus::Unknown(other.as_str().to_owned()),
+    }
+}
+
+fn commit_of(revisions: &[SourceRevision], source_action: Option<&str>) -> Option<CommitSha> {
+    let named = revisions
+        .iter()
+        .find(|revision| Some(revision.action_name.as_str()) == source_action);
+    named
+        .or(revisions.first())
+        .and_then(|revision| CommitSha::parse(revision.revision_id.as_deref()?))
+}

@@ -1,0 +1,79 @@
+//! What all AWS clients share: where credentials, region and endpoints come from, how TLS is done, and how long a
+//! call may take.
+//!
+//! A Lambda function gets credentials and region in its environment, so nothing else is asked: the SDK's default chain
+//! would cost time at each cold start. Amazon's own root certificates are built in, for reading the system's costs more
+//! than the rest of the SDK's start.
+
+#[cfg(feature = "worker")]
+pub mod codepipeline;
+
+use std::time::Duration;
+
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+
+/// The roots under which AWS's endpoints have their certificates: Amazon Root CA 1 to 4 and Starfield Services G2.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// Patience with AWS. GitHub hangs up on the webhook after 10 s, so what is not there by then is worth nothing to it;
+/// the worker sends itself a new message instead of waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one attempt.
+    pub attempt: Duration,
+    /// For the call with its repetitions.
+    pub call: Duration,
+    pub attempts: u32,
+}
+
+impl Patience {
+    pub const WEBHOOK: Self = Self {
+        attempt: Duration::from_secs(3),
+        call: Duration::from_secs(7),
+        attempts: 3,
+    };
+    pub const WORKER: Self = Self {
+        attempt: Duration::from_secs(4),
+        call: Duration::from_secs(9),
+        attempts: 3,
+    };
+}
+
+/// Configuration for every client, from the function's environment. Endpoints of stand-ins come from the SDK's own
+/// variables, `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>`.
+pub async fn sdk_config(patience: Patience) -> SdkConfig {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let http_client = match TlsContext::builder().with_trust_store(roots).build() {
+        Ok(tls) => Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls)
+            .build_https(),
+        // The built-in certificates are part of the program and tested; without them only plain http is left.
+        Err(error) => {
+            tracing::error!(%error, "the built-in root certificates do not parse");
+            Builder::new().build_http()
+        }
+    };
+    let retries = RetryConfig::standard()
+        .with_max_attempts(patience.attempts)
+        .with_initial_backoff(Duration::from_millis(100))
+        .with_max_backoff(Duration::from_secs(1));
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(patience.attempt)
+        .operation_timeout(patience.call)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .region(EnvironmentVariableRegionProvider::new())
+        .http_client(http_client)
+        .retry_config(retries)
+        .timeout_config(timeouts)
+        .load()
+        .await
+}

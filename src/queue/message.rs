@@ -1,0 +1,241 @@
+//! What pipehook writes on its queue, and what it reads from it.
+//!
+//! Functions of two versions meet here during a deploy: fields are added with a default, never renamed or removed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{CommitSha, Ref, RepositoryName};
+use crate::domain::report::State;
+use crate::domain::route::{RunOptions, StartRequest};
+use crate::domain::time::Timestamp;
+use crate::domain::token::ClientRequestToken;
+
+/// One message: what to do, and what has happened to it so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// GitHub's id of the delivery that all of this goes back to, or an event's id: for log lines.
+    pub delivery: String,
+    /// When the first message of this job was sent, in milliseconds since the epoch.
+    pub first_sent: u64,
+    /// What went wrong so far, where this is a further try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    #[serde(flatten)]
+    pub job: Job,
+}
+
+/// A job that failed for a reason that may pass.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Retry {
+    /// How many tries have failed in a row.
+    pub tries: u32,
+    /// When the first of them failed, in milliseconds since the epoch.
+    pub since: u64,
+    /// GitHub asked not to be called before this moment, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case")]
+pub enum Job {
+    Start(Start),
+    Skip(Skip),
+    Follow(Follow),
+    Look(Look),
+}
+
+/// Start an execution.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    pub pipeline: String,
+    pub repository: String,
+    pub commit: String,
+    /// The commit may be a tag object's name.
+    #[serde(default)]
+    pub may_be_tag_object: bool,
+    #[serde(rename = "ref")]
+    pub git_ref: String,
+    #[serde(default)]
+    pub source_action: Option<String>,
+    #[serde(default)]
+    pub variables: Vec<(String, String)>,
+    #[serde(default)]
+    pub options: Options,
+    pub token: String,
+}
+
+/// Tell GitHub that a filter left a pipeline out.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Skip {
+    pub pipeline: String,
+    pub repository: String,
+    pub commit: String,
+    pub reason: String,
+}
+
+/// Follow an execution until it is final: the next look of a chain of wake-ups.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Follow {
+    pub pipeline: String,
+    pub execution: String,
+    pub repository: String,
+    /// The commit that was pushed.
+    pub commit: String,
+    #[serde(default)]
+    pub source_action: Option<String>,
+    #[serde(default)]
+    pub options: Options,
+    /// When following began, in milliseconds since the epoch.
+    pub since: u64,
+    /// What GitHub showed after the last look, so that a look at which nothing has moved need not ask it.
+    #[serde(default)]
+    pub reported: Vec<Reported>,
+}
+
+/// Look at an execution once: an event said that something happened to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Look {
+    pub pipeline: String,
+    pub execution: String,
+    /// When the event came, in milliseconds since the epoch.
+    pub since: u64,
+    /// The execution was looked at before, and nobody followed it then: who still finds it so begins to follow.
+    #[serde(default)]
+    pub come_back: bool,
+}
+
+impl Job {
+    pub fn pipeline(&self) -> &str {
+        match self {
+            Self::Start(job) => &job.pipeline,
+            Self::Skip(job) => &job.pipeline,
+            Self::Follow(job) => &job.pipeline,
+            Self::Look(job) => &job.pipeline,
+        }
+    }
+
+    /// What tells this job from others that may fail at the same time.
+    pub fn seed(&self) -> &str {
+        match self {
+            Self::Start(job) => &job.token,
+            Self::Skip(job) => &job.commit,
+            Self::Follow(job) => &job.execution,
+            Self::Look(job) => &job.execution,
+        }
+    }
+}
+
+/// A status, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    pub commit: String,
+    pub context: String,
+    pub state: String,
+    pub description: String,
+}
+
+/// [`RunOptions`], as they travel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<String>,
+}
+
+impl From<&RunOptions> for Options {
+    fn from(options: &RunOptions) -> Self {
+        Self {
+            environment: options.environment.clone(),
+            superseded: Some(options.superseded.as_str().to_owned()),
+        }
+    }
+}
+
+impl From<&Options> for RunOptions {
+    fn from(options: &Options) -> Self {
+        let superseded = options
+            .superseded
+            .as_deref()
+            .and_then(State::parse)
+            .filter(|state| state.is_final());
+        Self {
+            environment: options.environment.clone(),
+            superseded: superseded.unwrap_or(State::Error),
+        }
+    }
+}
+
+/// A message that is ours, but says something that cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("the message's `{field}` is \"{value}\"")]
+pub struct FieldError {
+    field: &'static str,
+    value: String,
+}
+
+impl Start {
+    pub fn new(request: &StartRequest, token: &ClientRequestToken) -> Self {
+        Self {
+            pipeline: request.pipeline.clone(),
+            repository: request.repository.to_string(),
+            commit: request.commit.to_string(),
+            may_be_tag_object: request.may_be_tag_object,
+            git_ref: request.git_ref.to_string(),
+            source_action: request.source_action.clone(),
+            variables: request.variables.clone(),
+            options: Options::from(&request.options),
+            token: token.as_str().to_owned(),
+        }
+    }
+
+    pub fn request(&self) -> Result<StartRequest, FieldError> {
+        Ok(StartRequest {
+            pipeline: self.pipeline.clone(),
+            repository: repository(&self.repository)?,
+            commit: commit(&self.commit)?,
+            may_be_tag_object: self.may_be_tag_object,
+            git_ref: Ref::parse(&self.git_ref).ok_or_else(|| FieldError {
+                field: "ref",
+                value: self.git_ref.clone(),
+            })?,
+            source_action: self.source_action.clone(),
+            variables: self.variables.clone(),
+            options: RunOptions::from(&self.options),
+        })
+    }
+}
+
+pub fn repository(text: &str) -> Result<RepositoryName, FieldError> {
+    RepositoryName::parse(text).ok_or_else(|| FieldError {
+        field: "repository",
+        value: text.to_owned(),
+    })
+}
+
+pub fn commit(text: &str) -> Result<CommitSha, FieldError> {
+    CommitSha::parse(text).ok_or_else(|| FieldError {
+        field: "commit",
+        value: text.to_owned(),
+    })
+}
+
+impl Message {
+    pub fn new(delivery: String, now: Timestamp, job: Job) -> Self {
+        Self {
+            delivery,
+            first_sent: now.as_millis(),
+            retry: None,
+            job,
+        }
+    }
+
+    /// The body of the message. SQS takes what XML 1.0 has a place for; of the characters that JSON does not escape
+    /// by itself, that leaves out only U+FFFE and U+FFFF, which stand within strings and can be escaped there.
+    pub fn to_body(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string(self)?
+            .replace('\u{fffe}', "\\ufffe")
+            .replace('\u{ffff}', "\\uffff"))
+    }
+}

@@ -1,0 +1,64 @@
+//! The queue: the engine between the functions.
+
+pub mod message;
+
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::DisplayErrorContext;
+
+use message::Message;
+
+/// SQS takes delays of up to 15 minutes (botocore: `SendMessage`, 0 to 900 s).
+pub const MAX_DELAY: Duration = Duration::from_secs(900);
+
+/// Sends messages to pipehook's queue.
+#[derive(Clone)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    #[error("no queue is configured: set PIPEHOOK_QUEUE_URL")]
+    NoQueue,
+    #[error("the message can't be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+    #[error("SQS did not take the message: {0}")]
+    Sqs(String),
+}
+
+impl Queue {
+    pub fn new(sdk_config: &aws_config::SdkConfig, url: String) -> Self {
+        Self {
+            client: Client::new(sdk_config),
+            url,
+        }
+    }
+
+    /// The queue that `PIPEHOOK_QUEUE_URL` names. Where it is not set, every send fails and says so.
+    pub fn from_env(sdk_config: &aws_config::SdkConfig) -> Self {
+        Self::new(sdk_config, std::env::var("PIPEHOOK_QUEUE_URL").unwrap_or_default())
+    }
+
+    /// Sends a message that becomes visible after `delay`, in whole seconds and at most [`MAX_DELAY`]. When this
+    /// returns, the message is durable.
+    pub async fn send(&self, message: &Message, delay: Duration) -> Result<(), SendError> {
+        if self.url.is_empty() {
+            return Err(SendError::NoQueue);
+        }
+        let body = message.to_body()?;
+        let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000) as i32;
+        let send = self
+            .client
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .delay_seconds(seconds);
+        send.send()
+            .await
+            .map_err(|error| SendError::Sqs(DisplayErrorContext(&error).to_string()))?;
+        Ok(())
+    }
+}

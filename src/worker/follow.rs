@@ -1,0 +1,370 @@
+//! Following an execution: read what AWS says, compute what GitHub should show, send the difference, read again.
+
+use std::time::Duration;
+
+use super::trouble::{Cause, Trouble};
+use super::{Worker, needs_mending};
+use crate::aws::codepipeline::PipelineError;
+use crate::domain::event::{CommitSha, RepositoryName};
+use crate::domain::execution::ExecutionSnapshot;
+use crate::domain::report::{Report, ShownStatuses, State, Wanted, desired, diff};
+use crate::domain::route::RunOptions;
+use crate::domain::text;
+use crate::domain::time::Timestamp;
+use crate::domain::wake::{Wake, next_wake};
+use crate::github::{GitHub, GitHubError, ListedStatus};
+use crate::links;
+use crate::queue::message::{self, FieldError, Follow, Job, Message, Reported};
+
+/// Readings within one wake-up, while what they show keeps moving.
+const MAX_ROUNDS: usize = 4;
+
+/// The next look where the readings of one wake-up never came to rest.
+const STILL_MOVING: Duration = Duration::from_secs(2);
+
+/// While GitHub does not let us write, a run is looked at no more often than this.
+const WITHOUT_ACCESS: Duration = Duration::from_secs(30);
+
+/// An execution that was just started may not be found everywhere at once.
+const NOT_FOUND_FOR: Duration = Duration::from_secs(120);
+
+/// An execution, and what its reports depend on besides its state.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) pipeline: String,
+    pub(super) execution: String,
+    pub(super) repository: RepositoryName,
+    /// The commit that was pushed. What is reported goes to the one that was built, as soon as AWS shows it.
+    pub(super) commit: CommitSha,
+    pub(super) source_action: Option<String>,
+    pub(super) options: RunOptions,
+}
+
+impl Run {
+    fn from_message(job: &Follow) -> Result<Self, FieldError> {
+        Ok(Self {
+            pipeline: job.pipeline.clone(),
+            execution: job.execution.clone(),
+            repository: message::repository(&job.repository)?,
+            commit: message::commit(&job.commit)?,
+            source_action: job.source_action.clone(),
+            options: RunOptions::from(&job.options),
+        })
+    }
+}
+
+/// How a wake-up left an execution.
+struct Looked {
+    snapshot: ExecutionSnapshot,
+    /// GitHub showed what the last reading asks for.
+    settled: bool,
+}
+
+/// What GitHub shows, and from whom that is known.
+pub(super) struct Seen {
+    pub(super) snapshot: ExecutionSnapshot,
+    pub(super) shown: ShownStatuses,
+}
+
+impl Worker {
+    /// One wake-up of a chain: brings GitHub up to date and schedules the next, until the execution is final. `seen` is
+    /// what the caller has read a moment ago.
+    pub(super) async fn follow(
+        &self,
+        delivery: &str,
+        first_sent: u64,
+        mut job: Follow,
+        seen: Option<Seen>,
+    ) -> Result<(), Trouble> {
+        let run = Run::from_message(&job).map_err(Trouble::hopeless)?;
+        let again = |job: &Follow| Job::Follow(job.clone());
+        let age = self.clock.now().since(Timestamp::from_millis(job.since));
+        let mut has_access = true;
+        let looked = match self.reconcile(&run, &mut job.reported, seen).await {
+            Ok(looked) => looked,
+            Err((Cause::Pipeline(PipelineError::NotFound(why)), _)) if age > NOT_FOUND_FOR => {
+                tracing::error!(
+                    delivery,
+                    pipeline = run.pipeline,
+                    execution = run.execution,
+                    why,
+                    "the execution is gone"
+                );
+                return self
+                    .close_gone(&run)
+                    .await
+                    .map_err(|cause| Trouble::passing(cause, again(&job)));
+            }
+            // Access may come back while the run goes on; what has to be mended is told with every look.
+            Err((cause @ Cause::GitHub(_), Some(snapshot))) if !snapshot.is_final() && needs_mending(&cause) => {
+                tracing::error!(delivery, pipeline = run.pipeline, %cause, "GitHub can't be told; the run is followed on");
+                self.tell_that_mending_is_needed(&run.pipeline);
+                has_access = false;
+                Looked {
+                    snapshot: *snapshot,
+                    settled: true,
+                }
+            }
+            Err((Cause::GitHub(GitHubError::UnknownCommit(why)), Some(snapshot))) => {
+                tracing::error!(delivery, pipeline = run.pipeline, commit = %run.commit, why, "there is nothing to report on");
+                self.tell_that_mending_is_needed(&run.pipeline);
+                Looked {
+                    snapshot: *snapshot,
+                    settled: true,
+                }
+            }
+            Err((cause, _)) => return Err(Trouble::passing(cause, again(&job))),
+        };
+        let wait = match next_wake(&looked.snapshot, age) {
+            Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
+            Wake::Done if looked.settled => {
+                let status = &looked.snapshot.status;
+                tracing::info!(
+                    delivery,
+                    pipeline = run.pipeline,
+                    execution = run.execution,
+                    ?status,
+                    "done"
+                );
+                return Ok(());
+            }
+            Wake::After(wait) if looked.settled => wait,
+            _ => STILL_MOVING,
+        };
+        let next = Message {
+            delivery: delivery.to_owned(),
+            first_sent,
+            retry: None,
+            job: Job::Follow(job.clone()),
+        };
+        self.queue
+            .send(&next, wait)
+            .await
+            .map_err(|error| Trouble::passing(error, next.job))
+    }
+
+    /// Brings GitHub up to date once, without a further wake-up.
+    pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<(), Cause> {
+        let mut reported = Vec::new();
+        match self.reconcile(run, &mut reported, Some(seen)).await {
+            Ok(_) => Ok(()),
+            Err((cause, _)) => Err(cause),
+        }
+    }
+
+    /// Reads, posts what differs, and reads again, until a reading asks for nothing more: whoever posts last has
+    /// checked last. With an error comes the last reading, where there was one.
+    ///
+    /// `reported` is what GitHub is believed to show. It spares asking GitHub while nothing has moved; before anything
+    /// is posted, and before a run is left as done, GitHub itself is asked.
+    async fn reconcile(
+        &self,
+        run: &Run,
+        reported: &mut Vec<Reported>,
+        mut seen: Option<Seen>,
+    ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
+        let mut has_asked = false;
+        let mut last = None;
+        for _ in 0..MAX_ROUNDS {
+            let (snapshot, shown) = match seen.take() {
+                Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
+                None => {
+                    let read = self
+                        .pipelines
+                        .read(&run.pipeline, &run.execution, run.source_action.as_deref())
+                        .await;
+                    (read.map_err(|error| (error.into(), None))?, None)
+                }
+            };
+            let commit = snapshot.commit.clone().unwrap_or_else(|| run.commit.clone());
+            let wanted = desired(&snapshot, &commit, &run.options);
+            let told = as_reported(&wanted, &commit);
+            if *reported == told && (has_asked || !snapshot.is_final()) {
+                return Ok(Looked {
+                    snapshot,
+                    settled: true,
+                });
+            }
+            let posted = self
+                .bring_up_to_date(run, &snapshot, &commit, &wanted, reported, shown)
+                .await;
+            let posted = posted.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
+            *reported = told;
+            has_asked = true;
+            if posted == 0 {
+                return Ok(Looked {
+                    snapshot,
+                    settled: true,
+                });
+            }
+            last = Some(snapshot);
+        }
+        match last {
+            Some(snapshot) => Ok(Looked {
+                snapshot,
+                settled: false,
+            }),
+            None => Err((Cause::OutOfTime, None)),
+        }
+    }
+
+    /// Posts what GitHub does not show yet, and says how many statuses that were.
+    async fn bring_up_to_date(
+        &self,
+        run: &Run,
+        snapshot: &ExecutionSnapshot,
+        commit: &CommitSha,
+        wanted: &[Wanted],
+        reported: &[Reported],
+        shown: Option<ShownStatuses>,
+    ) -> Result<usize, Cause> {
+        let shown = match shown {
+            Some(shown) => shown,
+            None => self
+                .shown(&run.repository, commit)
+                .await
+                .or_else(|cause| believed(cause, reported, run))?,
+        };
+        let others = shown.other_executions(&run.pipeline, &run.execution);
+        let newer = self
+            .pipelines
+            .newer_than(&run.pipeline, &run.execution, &others)
+            .await?;
+        let due = diff(snapshot, wanted, &shown, &newer);
+        for report in &due {
+            self.post(run, commit, report).await?;
+        }
+        let closed = if *commit == run.commit {
+            0
+        } else {
+            self.close_overtaken(run, snapshot, commit).await?
+        };
+        Ok(due.len() + closed)
+    }
+
+    /// An unpinned pipeline may build another commit than the pushed one. What was pending on the pushed one then ends.
+    async fn close_overtaken(
+        &self,
+        run: &Run,
+        snapshot: &ExecutionSnapshot,
+        built: &CommitSha,
+    ) -> Result<usize, Cause> {
+        let shown = self.shown(&run.repository, &run.commit).await?;
+        let open = shown.pending_of(&run.pipeline, &snapshot.id);
+        for context in &open {
+            let report = Report {
+                context: context.clone(),
+                state: run.options.superseded,
+                description: text::built_another(built),
+            };
+            self.post(run, &run.commit, &report).await?;
+        }
+        Ok(open.len())
+    }
+
+    /// Ends what is pending of an execution that AWS does not know any more.
+    async fn close_gone(&self, run: &Run) -> Result<(), Cause> {
+        let shown = self.shown(&run.repository, &run.commit).await?;
+        for context in shown.pending_of(&run.pipeline, &run.execution) {
+            let report = Report {
+                context,
+                state: State::Error,
+                description: text::execution_gone(),
+            };
+            self.post(run, &run.commit, &report).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn shown(&self, repository: &RepositoryName, commit: &CommitSha) -> Result<ShownStatuses, Cause> {
+        let statuses = self
+            .ask_github(async |github: &GitHub| github.statuses(repository, commit).await)
+            .await?;
+        Ok(ShownStatuses::from_newest_first(statuses.iter().map(|status| {
+            let execution = status.target_url.as_deref().and_then(links::execution_of);
+            (ListedStatus::report(status), execution.map(str::to_owned))
+        })))
+    }
+
+    async fn post(&self, run: &Run, commit: &CommitSha, report: &Report) -> Result<(), Cause> {
+        let url = links::execution(&self.region, &run.pipeline, &run.execution);
+        self.post_status(&run.repository, commit, report, &url).await
+    }
+
+    /// Posts one status. One that GitHub will never take (a full context) is logged and counts as posted, for a run is
+    /// not worth losing over it.
+    pub(super) async fn post_status(
+        &self,
+        repository: &RepositoryName,
+        commit: &CommitSha,
+        report: &Report,
+        url: &str,
+    ) -> Result<(), Cause> {
+        let Report {
+            context,
+            state,
+            description,
+        } = report;
+        let posted = async |github: &GitHub| github.post_status(repository, commit, report, Some(url)).await;
+        match self.ask_github(posted).await {
+            Ok(()) => {
+                tracing::info!(%repository, %commit, context, state = state.as_str(), description, "posted");
+                Ok(())
+            }
+            Err(Cause::GitHub(GitHubError::Refused(why))) => {
+                tracing::error!(%repository, %commit, context, why, "GitHub does not take this status; it is left out");
+                Ok(())
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Asks GitHub, once more with a token that was read again where it does not take the one that is in use.
+    pub(super) async fn ask_github<T>(&self, ask: impl AsyncFn(&GitHub) -> Result<T, GitHubError>) -> Result<T, Cause> {
+        let github = self.github(false).await?;
+        match ask(&github).await {
+            Err(GitHubError::Unauthorized(_)) => {
+                let github = self.github(true).await?;
+                Ok(ask(&github).await?)
+            }
+            answered => Ok(answered?),
+        }
+    }
+
+    fn tell_that_mending_is_needed(&self, pipeline: &str) {
+        crate::metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
+    }
+}
+
+/// Where GitHub does not let us list statuses, those that this chain has posted itself have to do.
+fn believed(cause: Cause, reported: &[Reported], run: &Run) -> Result<ShownStatuses, Cause> {
+    if !matches!(cause, Cause::GitHub(GitHubError::NoAccess { .. })) {
+        return Err(cause);
+    }
+    let reports = reported.iter().filter_map(|reported| {
+        let state = State::parse(&reported.state)?;
+        let Reported {
+            context, description, ..
+        } = reported.clone();
+        Some((
+            Report {
+                context,
+                state,
+                description,
+            },
+            Some(run.execution.clone()),
+        ))
+    });
+    Ok(ShownStatuses::from_newest_first(reports))
+}
+
+/// What GitHub is believed to show once this has been posted, the commit included: on another one it shows nothing.
+fn as_reported(wanted: &[Wanted], commit: &CommitSha) -> Vec<Reported> {
+    let reported = wanted.iter().map(|Wanted { report, .. }| Reported {
+        context: report.context.clone(),
+        state: report.state.as_str().to_owned(),
+        description: report.description.clone(),
+        commit: commit.to_string(),
+    });
+    reported.collect()
+}

@@ -1,0 +1,334 @@
+//! The worker: starts executions, follows them by wake-ups over the queue, and keeps GitHub's statuses true.
+//!
+//! Invariant: no wake-up waits inside an invocation. What has to happen later is a message with a delay.
+
+mod event;
+mod follow;
+mod look;
+mod skip;
+mod start;
+mod trouble;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::aws::codepipeline::CodePipeline;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::time::Timestamp;
+use crate::github::{GitHub, GitHubError};
+use crate::metrics;
+use crate::queue::Queue;
+use crate::queue::message::{Job, Look, Message};
+use crate::settings::{Secret, SettingsStore};
+use event::{Happening, PipelineEvent};
+use trouble::{Cause, Trouble, next_try};
+
+/// Left of an invocation's time for sending what is left to do as a message.
+const RESERVE: Duration = Duration::from_secs(4);
+
+/// The handler, behind the queue.
+pub struct Worker {
+    pub settings: SettingsStore,
+    pub queue: Queue,
+    pub pipelines: CodePipeline,
+    pub clock: Clock,
+    /// Region of the pipelines, for links to the console.
+    pub region: String,
+    github: Mutex<Option<KnownGitHub>>,
+}
+
+/// A client and what it was made from, so that it is kept as long as neither changes.
+struct KnownGitHub {
+    api_url: String,
+    token: Option<Secret>,
+    client: Arc<GitHub>,
+}
+
+/// One message of a batch.
+struct Record {
+    id: String,
+    received_before: bool,
+    work: Work,
+}
+
+enum Work {
+    Ours(Box<Message>),
+    Event(PipelineEvent),
+}
+
+impl Worker {
+    pub fn new(settings: SettingsStore, queue: Queue, pipelines: CodePipeline, clock: Clock, region: String) -> Self {
+        Self {
+            settings,
+            queue,
+            pipelines,
+            clock,
+            region,
+            github: Mutex::new(None),
+        }
+    }
+
+    /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back
+    /// to the queue, and after five receives to the dead-letter queue.
+    ///
+    /// Messages about one execution are taken one after the other, for two at the same time would post the same; all
+    /// else runs side by side, and one that fails does not hurt another.
+    pub async fn handle(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
+        let until = self.clock.now() + time.saturating_sub(RESERVE);
+        let mut failed: Vec<String> = Vec::new();
+        let mut groups: Vec<(Option<(String, String)>, Vec<Record>)> = Vec::new();
+        for message in batch.records {
+            let id = message.message_id.clone().unwrap_or_default();
+            match self.record(message) {
+                Ok(Some(record)) => {
+                    let about = record.about();
+                    match groups.iter_mut().find(|(group, _)| about.is_some() && *group == about) {
+                        Some((_, records)) => records.push(record),
+                        None => groups.push((about, vec![record])),
+                    }
+                }
+                Ok(None) => {}
+                Err(problem) => {
+                    tracing::error!(
+                        message = id,
+                        problem,
+                        "the message does not parse; it goes to the dead-letter queue"
+                    );
+                    failed.push(id);
+                }
+            }
+        }
+        let done = join_all(groups.into_iter().map(|(_, records)| self.handle_group(records, until))).await;
+        failed.extend(done.into_iter().flatten());
+        metrics::count(&self.clock, "WakeUps", &[]);
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failed
+            .into_iter()
+            .map(|id| {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = id;
+                failure
+            })
+            .collect();
+        response
+    }
+
+    /// `None` for an event that is not about an execution.
+    fn record(&self, message: SqsMessage) -> Result<Option<Record>, String> {
+        let body = message.body.as_deref().unwrap_or_default();
+        let json: Value = serde_json::from_str(body).map_err(|error| format!("not JSON: {error}"))?;
+        let receives = message
+            .attributes
+            .get("ApproximateReceiveCount")
+            .and_then(|count| count.parse().ok());
+        let work = if event::is_event(&json) {
+            match event::parse(&json).map_err(|error| format!("not an event of an execution: {error}"))? {
+                Some(event) => Work::Event(event),
+                None => return Ok(None),
+            }
+        } else {
+            let ours = serde_json::from_value(json).map_err(|error| format!("not a message of pipehook: {error}"))?;
+            Work::Ours(Box::new(ours))
+        };
+        let id = message.message_id.unwrap_or_default();
+        Ok(Some(Record {
+            id,
+            received_before: receives.unwrap_or(1_u32) > 1,
+            work,
+        }))
+    }
+
+    /// Takes messages about one execution, and names those that were not done. One look answers for all that came
+    /// before it, so what follows it in the batch has been done with it.
+    async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
+        records.sort_by_key(Record::rank);
+        let mut failed = Vec::new();
+        let mut has_looked = false;
+        for record in records {
+            if has_looked {
+                continue;
+            }
+            match self.handle_record(record, until).await {
+                Ok(looked) => has_looked = looked,
+                Err(id) => failed.push(id),
+            }
+        }
+        failed
+    }
+
+    /// Whether the message's execution was looked at; the message's id where it has to go back to the queue.
+    async fn handle_record(&self, record: Record, until: Timestamp) -> Result<bool, String> {
+        let now = self.clock.now();
+        let (message, happening) = match record.work {
+            Work::Ours(message) => (*message, Happening::Other),
+            Work::Event(event) => {
+                let PipelineEvent {
+                    id,
+                    pipeline,
+                    execution,
+                    what,
+                } = event;
+                let job = Job::Look(Look {
+                    pipeline,
+                    execution,
+                    since: now.as_millis(),
+                    come_back: false,
+                });
+                (Message::new(id, now, job), what)
+            }
+        };
+        let not_before = message
+            .retry
+            .as_ref()
+            .and_then(|retry| retry.not_before)
+            .map(Timestamp::from_millis);
+        if let Some(not_before) = not_before.filter(|not_before| now < *not_before) {
+            // GitHub's wait may be longer than the longest delay of a message.
+            let sent = self.queue.send(&message, not_before.since(now)).await;
+            return sent.map(|()| false).map_err(|error| {
+                tracing::error!(delivery = message.delivery, %error, "a message that has to wait can't be sent again");
+                record.id
+            });
+        }
+        let is_about_execution = matches!(message.job, Job::Follow(_) | Job::Look(_));
+        let time = until.since(now);
+        let done = tokio::time::timeout(time, self.run(&message, happening, record.received_before)).await;
+        let done = done.unwrap_or_else(|_| Err(Trouble::passing(Cause::OutOfTime, message.job.clone())));
+        match done {
+            Ok(()) => Ok(is_about_execution),
+            Err(trouble) => self
+                .try_again(message, trouble)
+                .await
+                .map(|()| false)
+                .map_err(|()| record.id),
+        }
+    }
+
+    async fn run(&self, message: &Message, happening: Happening, received_before: bool) -> Result<(), Trouble> {
+        match &message.job {
+            Job::Start(job) => self.start(message, job, received_before).await,
+            Job::Skip(job) => self.skip(job).await,
+            Job::Follow(job) => {
+                self.follow(&message.delivery, message.first_sent, job.clone(), None)
+                    .await
+            }
+            Job::Look(job) => self.look(message, job, happening).await,
+        }
+    }
+
+    /// Sends a job that failed as a new message, for the queue's own returns are for crashes.
+    async fn try_again(&self, message: Message, trouble: Trouble) -> Result<(), ()> {
+        let Message {
+            delivery,
+            first_sent,
+            retry: earlier,
+            job,
+        } = message;
+        let Trouble { cause, again } = trouble;
+        let pipeline = job.pipeline();
+        let Some(job) = again else {
+            tracing::error!(delivery, pipeline, %cause, "the message can't be done; it goes to the dead-letter queue");
+            return Err(());
+        };
+        if needs_mending(&cause) {
+            metrics::count(&self.clock, "NeedsMending", &[("Pipeline", job.pipeline())]);
+        }
+        let Some((retry, wait)) = next_try(&cause, earlier.as_ref(), job.seed(), self.clock.now()) else {
+            tracing::error!(delivery, %cause, "tried for a day; the message goes to the dead-letter queue");
+            return Err(());
+        };
+        tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
+        let message = Message {
+            delivery,
+            first_sent,
+            retry: Some(retry),
+            job,
+        };
+        self.queue.send(&message, wait).await.map_err(|error| {
+            tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
+        })
+    }
+
+    async fn config(&self) -> Result<Arc<Config>, Cause> {
+        let settings = self.settings.get().await?;
+        settings
+            .config
+            .clone()
+            .map_err(|error| Cause::Config(error.to_string()))
+    }
+
+    /// A client with the token that is in force; `refresh` reads the token again first.
+    async fn github(&self, refresh: bool) -> Result<Arc<GitHub>, Cause> {
+        let settings = if refresh {
+            self.settings.get_fresh().await?
+        } else {
+            self.settings.get().await?
+        };
+        let config = settings
+            .config
+            .clone()
+            .map_err(|error| Cause::Config(error.to_string()))?;
+        let (api_url, token) = (config.github.api_url.clone(), settings.github_token.clone());
+        let mut known = self.github.lock().await;
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| known.api_url == api_url && known.token == token)
+        {
+            return Ok(known.client.clone());
+        }
+        let client = Arc::new(GitHub::new(&api_url, token.as_ref(), self.clock.clone())?);
+        *known = Some(KnownGitHub {
+            api_url,
+            token,
+            client: client.clone(),
+        });
+        Ok(client)
+    }
+}
+
+/// What a person has to mend; everything else may pass by itself.
+fn needs_mending(cause: &Cause) -> bool {
+    match cause {
+        Cause::GitHub(error) => matches!(
+            error,
+            GitHubError::Unauthorized(_)
+                | GitHubError::NoAccess { .. }
+                | GitHubError::NoToken
+                | GitHubError::BadToken(_)
+        ),
+        Cause::Pipeline(error) => !matches!(error, crate::aws::codepipeline::PipelineError::Unavailable(_)),
+        Cause::Config(_) => true,
+        _ => false,
+    }
+}
+
+impl Record {
+    /// Pipeline and execution that the message is about, where it is about one.
+    fn about(&self) -> Option<(String, String)> {
+        match &self.work {
+            Work::Event(event) => Some((event.pipeline.clone(), event.execution.clone())),
+            Work::Ours(message) => match &message.job {
+                Job::Follow(job) => Some((job.pipeline.clone(), job.execution.clone())),
+                Job::Look(job) => Some((job.pipeline.clone(), job.execution.clone())),
+                Job::Start(_) | Job::Skip(_) => None,
+            },
+        }
+    }
+
+    /// A chain's own wake-up knows most, so it goes first; then what may begin a chain; then mere hints.
+    fn rank(&self) -> u8 {
+        match &self.work {
+            Work::Ours(message) if matches!(message.job, Job::Follow(_)) => 0,
+            Work::Event(event) if event.what == Happening::ExecutionResumed => 1,
+            Work::Event(event) if event.what == Happening::ExecutionStarted => 2,
+            Work::Ours(_) => 3,
+            Work::Event(_) => 4,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What keeps a job from being done, and when it is tried again.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::aws::codepipeline::PipelineError;
+use crate::domain::time::Timestamp;
+use crate::github::GitHubError;
+use crate::queue::SendError;
+use crate::queue::message::{FieldError, Job, Retry};
+use crate::settings::SettingsError;
+
+/// How long a job that fails for passing reasons is tried again before it goes to the dead-letter queue.
+pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
+
+/// Why a job could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Cause {
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    #[error(transparent)]
+    GitHub(#[from] GitHubError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the configuration can't be used: {0}")]
+    Config(String),
+    #[error("the next message can't be sent: {0}")]
+    Queue(#[from] SendError),
+    #[error("the function's time was about to run out")]
+    OutOfTime,
+    #[error(transparent)]
+    Field(#[from] FieldError),
+}
+
+/// A job that was not done.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub cause: Cause,
+    /// What is left to do, where trying again makes sense. Without it the message goes to the dead-letter queue.
+    pub again: Option<Job>,
+}
+
+impl Trouble {
+    pub(super) fn passing(cause: impl Into<Cause>, again: Job) -> Self {
+        Self {
+            cause: cause.into(),
+            again: Some(again),
+        }
+    }
+
+    pub(super) fn hopeless(cause: impl Into<Cause>) -> Self {
+        Self {
+            cause: cause.into(),
+            again: None,
+        }
+    }
+}
+
+/// When to try again, and what the message then says of it; `None` once a day is over.
+pub(super) fn next_try(
+    cause: &Cause,
+    earlier: Option<&Retry>,
+    seed: &str,
+    now: Timestamp,
+) -> Option<(Retry, Duration)> {
+    let tries = earlier.map_or(0, |retry| retry.tries) + 1;
+    let since = earlier.map_or(now.as_millis(), |retry| retry.since);
+    if now.since(Timestamp::from_millis(since)) > GIVE_UP_AFTER {
+        return None;
+    }
+    let backoff = jittered(backoff(tries), seed, tries);
+    match cause {
+        Cause::GitHub(GitHubError::RateLimited { wait, .. }) => {
+            // The wait is a minimum, so what is spread goes on top of it.
+            let wait = *wait + backoff.min(Duration::from_secs(5));
+            Some((
+                Retry {
+                    tries,
+                    since,
+                    not_before: Some((now + wait).as_millis()),
+                },
+                wait,
+            ))
+        }
+        _ => Some((
+            Retry {
+                tries,
+                since,
+                not_before: None,
+            },
+            backoff,
+        )),
+    }
+}
+
+/// 2, 4, 8 ... 900 seconds.
+fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(2_u64.saturating_pow(tries.min(16))).min(LONGEST_BACKOFF)
+}
+
+/// Between half of the time and all of it, so that what failed together does not come back together. The share comes
+/// from what is tried and how often, not from chance: the same story always runs the same way.
+fn jittered(time: Duration, seed: &str, tries: u32) -> Duration {
+    let hash = Sha256::digest(format!("{seed} {tries}").as_bytes());
+    let share = f64::from(hash[0]) / 255.0;
+    time.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unavailable() -> Cause {
+        Cause::Pipeline(PipelineError::Unavailable("ThrottlingException".to_owned()))
+    }
+
+    #[test]
+    fn waits_grow_and_are_tried_for_a_day() {
+        let start = Timestamp::from_secs(1_700_000_000);
+        let (mut now, mut retry, mut waits) = (start, None, Vec::new());
+        while let Some((next, wait)) = next_try(&unavailable(), retry.as_ref(), "x1", now) {
+            waits.push(wait);
+            now = now + wait;
+            retry = Some(next);
+        }
+        assert!(waits[0] >= Duration::from_secs(1) && waits[0] <= Duration::from_secs(2));
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_BACKOFF));
+        assert!(now.since(start) > GIVE_UP_AFTER);
+        assert!((90..250).contains(&waits.len()), "{} tries", waits.len());
+    }
+
+    #[test]
+    fn githubs_wait_is_obeyed() {
+        let limited = GitHubError::RateLimited {
+            wait: Duration::from_secs(3000),
+            why: String::new(),
+        };
+        let now = Timestamp::from_secs(1000);
+        let (retry, wait) = next_try(&limited.into(), None, "x1", now).unwrap();
+        assert!(wait >= Duration::from_secs(3000));
+        assert!(retry.not_before >= Some(4_000_000));
+    }
+}
