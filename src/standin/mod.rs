@@ -34,3 +34,6 @@ pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};
 pub use ssm::Ssm;
 pub use world::{ACCOUNT, Answer, REGION, World};
+
+#[cfg(test)]
+mod tests;
