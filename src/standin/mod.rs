@@ -1,1 +1,39 @@
 //! In-memory stand-ins for AWS and GitHub that speak their wire protocols.
+//!
+//! [`World`] is one state machine: CodePipeline with its engine, EventBridge from CodePipeline to SQS, SQS with the
+//! Lambda event source mapping, SSM parameters, and GitHub's commit statuses. It is handed every moment and every
+//! request, so the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of its own.
+//!
+//! Invariant: outside `server` nothing here is async, does I/O, reads a clock, or is random. What looks random (ids,
+//! faults by chance) is derived from the seed, so a failure is replayed by replaying its seed.
+//!
+//! Invariant: a stand-in is stricter than the service it stands for. An unknown member is an error here even where
+//! the real service would ignore it, because a misspelt member is a mistake of the client's.
+
+mod check;
+mod codepipeline;
+mod faults;
+mod github;
+mod ids;
+mod journal;
+mod moment;
+mod server;
+mod sqs;
+mod ssm;
+mod wire;
+mod world;
+
+pub use codepipeline::{
+    ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,
+    Script, StageSpec, StageView,
+};
+pub use faults::{EventFault, Fault, Faults, When};
+pub use github::{GitHub, Permission, PostedStatus, State, Status};
+pub use journal::Call;
+pub use server::Server;
+pub use sqs::{MessageView, QueueSpec, Sqs};
+pub use ssm::Ssm;
+pub use world::{ACCOUNT, Answer, REGION, World};
+
+#[cfg(test)]
+mod tests;

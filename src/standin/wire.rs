@@ -1,0 +1,144 @@
+//! Answers on the wire: what a service says before it becomes an HTTP response.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// What a service answers, apart from the headers that it puts on every answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Body,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Empty,
+    Json(Value),
+    /// Something else with its content type: what a load balancer says when the service behind it is down.
+    Text(&'static str, String),
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Json(body),
+        }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The body for the journal: JSON as it is, a text as a JSON string, nothing as null.
+    pub(crate) fn body_value(&self) -> Value {
+        match &self.body {
+            Body::Empty => Value::Null,
+            Body::Json(value) => value.clone(),
+            Body::Text(_, text) => Value::String(text.clone()),
+        }
+    }
+
+    pub(crate) fn into_response(self, json_type: &'static str) -> Response<Bytes> {
+        let (content_type, body) = match self.body {
+            Body::Empty => (json_type, Bytes::new()),
+            Body::Json(value) => (json_type, Bytes::from(value.to_string())),
+            Body::Text(content_type, text) => (content_type, Bytes::from(text)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for (name, value) in self.headers {
+            // A value that no header can hold (a newline in a name that a test made up) is left out.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        response
+    }
+}
+
+/// An error in the shape that an AWS service's JSON protocol gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AwsError {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) status: u16,
+}
+
+impl AwsError {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            status: 400,
+        }
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", message)
+    }
+}
+
+/// The AWS services that are stood in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AwsService {
+    CodePipeline,
+    Sqs,
+    Ssm,
+}
+
+impl AwsService {
+    /// The service and the operation that an `X-Amz-Target` header names.
+    pub(crate) fn of_target(target: &str) -> Option<(Self, &str)> {
+        let (prefix, operation) = target.split_once('.')?;
+        let service = match prefix {
+            "CodePipeline_20150709" => Self::CodePipeline,
+            "AmazonSQS" => Self::Sqs,
+            "AmazonSSM" => Self::Ssm,
+            _ => return None,
+        };
+        Some((service, operation))
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::CodePipeline => "codepipeline",
+            Self::Sqs => "sqs",
+            Self::Ssm => "ssm",
+        }
+    }
+
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Sqs => "application/x-amz-json-1.0",
+            Self::CodePipeline | Self::Ssm => "application/x-amz-json-1.1",
+        }
+    }
+
+    /// The error on the wire. SQS keeps the codes of its older query protocol in a header, and SDKs read them there.
+    pub(crate) fn error(self, error: &AwsError) -> Reply {
+        let kind = match self {
+            Self::Sqs => format!("com.amazonaws.sqs#{}", error.code),
+            Self::CodePipeline | Self::Ssm => error.code.to_owned(),
+        };
+        let reply = Reply::json(error.status, json!({"__type": kind, "message": error.message}))
+            .with("x-amzn-errortype", error.code);
+        match self {
+            Self::Sqs => {
+                let fault = if error.status < 500 { "Sender" } else { "Receiver" };
+                let code = match error.code {
+                    "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+                    other => other,
+                };
+                reply.with("x-amzn-query-error", format!("{code};{fault}"))
+            }
+            Self::CodePipeline | Self::Ssm => reply,
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! The world: every service's state, one clock, one journal.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use serde_json::Value;
+
+use super::codepipeline::CodePipeline;
+use super::faults::{EventFault, Fault, Faults};
+use super::github::{self, GitHub};
+use super::ids::Ids;
+use super::journal::Call;
+use super::sqs::Sqs;
+use super::ssm::Ssm;
+use super::wire::{AwsError, AwsService, Body, Reply};
+use crate::domain::time::Timestamp;
+
+/// The one region of the world.
+pub const REGION: &str = "us-east-1";
+/// The one account of the world.
+pub const ACCOUNT: &str = "123456789012";
+
+/// Where GitHub's API lies below the world's address.
+const GITHUB_PATH: &str = "/github";
+
+/// What becomes of a call.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is answered.
+    Respond(Response<Bytes>),
+    /// It is answered after this long. What it was to do is done already.
+    Delay(Duration, Response<Bytes>),
+    /// No answer ever comes: the connection breaks, whether or not the call took effect.
+    Hang,
+}
+
+impl Answer {
+    /// The response, where there is one, without its delay.
+    pub fn response(self) -> Option<Response<Bytes>> {
+        match self {
+            Self::Respond(response) | Self::Delay(_, response) => Some(response),
+            Self::Hang => None,
+        }
+    }
+}
+
+/// An event of EventBridge on its way to a queue.
+#[derive(Debug)]
+struct Delivery {
+    due: Timestamp,
+    queue: String,
+    body: String,
+}
+
+/// AWS and GitHub, in memory. See the module's documentation.
+#[derive(Debug)]
+pub struct World {
+    now: Timestamp,
+    github: GitHub,
+    pipelines: CodePipeline,
+    queues: Sqs,
+    parameters: Ssm,
+    faults: Faults,
+    deliveries: Vec<Delivery>,
+    journal: Vec<Call>,
+    ids: Ids,
+}
+
+impl World {
+    /// An empty account and an empty GitHub. Ids and faults by chance are drawn from the seed.
+    pub fn new(now: Timestamp, seed: u64) -> Self {
+        Self {
+            now,
+            github: GitHub::new(seed),
+            pipelines: CodePipeline::new(now, seed),
+            queues: Sqs::new(now, seed),
+            parameters: Ssm::default(),
+            faults: Faults::new(seed),
+            deliveries: Vec::new(),
+            journal: Vec::new(),
+            ids: Ids::new(seed, "requests"),
+        }
+    }
+
+    /// The moment up to which everything has happened.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// GitHub.
+    pub fn github(&mut self) -> &mut GitHub {
+        &mut self.github
+    }
+
+    /// CodePipeline.
+    pub fn pipelines(&mut self) -> &mut CodePipeline {
+        &mut self.pipelines
+    }
+
+    /// SQS.
+    pub fn queues(&mut self) -> &mut Sqs {
+        &mut self.queues
+    }
+
+    /// Systems Manager's parameters.
+    pub fn parameters(&mut self) -> &mut Ssm {
+        &mut self.parameters
+    }
+
+    /// What goes wrong.
+    pub fn faults(&mut self) -> &mut Faults {
+        &mut self.faults
+    }
+
+    /// Every call so far, in order.
+    pub fn journal(&self) -> &[Call] {
+        &self.journal
+    }
+
+    /// The journal as JSON lines, for the model checker.
+    pub fn journal_json_lines(&self) -> String {
+        self.journal
+            .iter()
+            .map(|call| format!("{}\n", call.to_json()))
+            .collect()
+    }
+
+    /// Forgets the journal, for long simulations.
+    pub fn clear_journal(&mut self) {
+        self.journal.clear();
+    }
+
+    /// Runs everything that is due until now. A moment that lies before the last one changes nothing, for callers'
+    /// clocks may differ.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.pipelines.advance(self.now);
+        let (events, targets) = self.pipelines.take_events();
+        for event in events {
+            let fault = self.faults.meet_event(event.at);
+            let (copies, later) = match fault {
+                Some(EventFault::Drop) => (0, Duration::ZERO),
+                Some(EventFault::Duplicate) => (2, Duration::ZERO),
+                Some(EventFault::Delay(later)) => (1, later),
+                None => (1, Duration::ZERO),
+            };
+            for (queue, delay) in targets {
+                for _ in 0..copies {
+                    let due = event.at + *delay + later;
+                    self.deliveries.push(Delivery {
+                        due,
+                        queue: queue.clone(),
+                        body: event.body.clone(),
+                    });
+                }
+            }
+        }
+        // The sort is stable, so events of the same moment arrive in the order in which they happened.
+        self.deliveries.sort_by_key(|delivery| delivery.due);
+        let due = self.deliveries.partition_point(|delivery| delivery.due <= self.now);
+        for delivery in self.deliveries.drain(..due) {
+            self.queues.inject(delivery.due, &delivery.queue, &delivery.body);
+        }
+        self.queues.advance(self.now);
+    }
+
+    /// When something will next happen by itself: an action ends, an event arrives, a message becomes visible.
+    pub fn next_change(&self) -> Option<Timestamp> {
+        let delivery = self.deliveries.iter().map(|delivery| delivery.due).min();
+        let message = self.queues.next_change(self.now);
+        self.pipelines
+            .next_change()
+            .into_iter()
+            .chain(delivery)
+            .chain(message)
+            .min()
+    }
+
+    /// Lambda's event source mapping: takes up to `max` (at most 10) visible messages from a queue and gives the event
+    /// with which the function is invoked; `None` where nothing is visible.
+    pub fn poll_mapping(&mut self, now: Timestamp, queue: &str, max: usize) -> Option<Value> {
+        self.advance(now);
+        self.queues.poll_mapping(self.now, queue, max)
+    }
+
+    /// The end of an invocation: what succeeded is deleted, what the response lists under `batchItemFailures`, and
+    /// after an error everything, comes back when its visibility timeout is over.
+    pub fn settle_mapping(&mut self, now: Timestamp, queue: &str, event: &Value, outcome: Result<&Value, ()>) {
+        self.advance(now);
+        self.queues.settle_mapping(queue, event, outcome);
+    }
+
+    /// Answers a request as the service would that it is for.
+    pub fn handle(&mut self, now: Timestamp, request: &Request<Bytes>) -> Answer {
+        self.advance(now);
+        let path = request.uri().path();
+        match path.strip_prefix(GITHUB_PATH) {
+            Some(path) if path.starts_with('/') => self.handle_github(path, request),
+            _ => self.handle_aws(request),
+        }
+    }
+
+    fn handle_github(&mut self, path: &str, request: &Request<Bytes>) -> Answer {
+        let route = github::route(request.method(), path);
+        let body = request.body();
+        let shown = journal_body(body);
+        let fault = self.faults.meet(self.now, "github", &route.operation, &shown);
+        let reply = match fault.and_then(|fault| fault.at_github(self.now)) {
+            Some(reply) => Some(self.github.finish(reply, self.now, None)),
+            None if fault == Some(Fault::LostBefore) => None,
+            None => {
+                let base = format!("{}{GITHUB_PATH}", base(request.headers()));
+                let query = request.uri().query().unwrap_or_default();
+                Some(
+                    self.github
+                        .call(self.now, &route, query, request.headers(), body, &base),
+                )
+            }
+        };
+        self.write_down("github", route.operation, request, shown, reply.as_ref(), fault);
+        deliver(reply, fault, "application/json; charset=utf-8")
+    }
+
+    fn handle_aws(&mut self, request: &Request<Bytes>) -> Answer {
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let target = header("x-amz-target").unwrap_or_default();
+        let body = request.body();
+        let shown = journal_body(body);
+        let Some((service, operation)) = AwsService::of_target(target) else {
+            let error = AwsError::new("UnknownOperationException", "No X-Amz-Target that is stood in for");
+            let reply = AwsService::CodePipeline.error(&error);
+            let path = format!("{} {}", request.method(), request.uri().path());
+            self.write_down("unknown", path, request, shown, Some(&reply), None);
+            return deliver(Some(reply), None, "application/x-amz-json-1.1");
+        };
+        let fault = self.faults.meet(self.now, service.name(), operation, &shown);
+        let reply = match fault.and_then(|fault| fault.at_aws(service, operation)) {
+            Some(reply) => Some(reply),
+            None if fault == Some(Fault::LostBefore) => None,
+            None => Some(self.call_aws(service, operation, request)),
+        };
+        let reply = reply.map(|reply| reply.with("x-amzn-requestid", self.ids.uuid()));
+        self.write_down(
+            service.name(),
+            operation.to_owned(),
+            request,
+            shown,
+            reply.as_ref(),
+            fault,
+        );
+        deliver(reply, fault, service.content_type())
+    }
+
+    fn call_aws(&mut self, service: AwsService, operation: &str, request: &Request<Bytes>) -> Reply {
+        match self.answer_aws(service, operation, request) {
+            Ok(Some(value)) => Reply::json(200, value),
+            Ok(None) => Reply {
+                status: 200,
+                headers: Vec::new(),
+                body: Body::Empty,
+            },
+            Err(error) => service.error(&error),
+        }
+    }
+
+    fn answer_aws(
+        &mut self,
+        service: AwsService,
+        operation: &str,
+        request: &Request<Bytes>,
+    ) -> Result<Option<Value>, AwsError> {
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        if request.method() != http::Method::POST {
+            return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
+        }
+        let signed = header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
+        if !signed {
+            return Err(AwsError::new(
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ));
+        }
+        let content_type = header("content-type").unwrap_or_default();
+        if content_type.split(';').next().map(str::trim) != Some(service.content_type()) {
+            let message = format!("The content type must be {}", service.content_type());
+            return Err(AwsError::new("SerializationException", message));
+        }
+        let body = match request.body().as_ref() {
+            b"" => Value::Object(serde_json::Map::new()),
+            bytes => serde_json::from_slice(bytes)
+                .map_err(|error| AwsError::new("SerializationException", error.to_string()))?,
+        };
+        match service {
+            AwsService::CodePipeline => self.pipelines.call(self.now, operation, &body),
+            AwsService::Sqs => self.queues.call(self.now, operation, &body, &base(request.headers())),
+            AwsService::Ssm => self.parameters.call(self.now, operation, &body).map(Some),
+        }
+    }
+
+    fn write_down(
+        &mut self,
+        service: &'static str,
+        operation: String,
+        request: &Request<Bytes>,
+        shown: Value,
+        reply: Option<&Reply>,
+        fault: Option<Fault>,
+    ) {
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
+        self.journal.push(Call {
+            at: self.now,
+            service,
+            operation,
+            path,
+            request: shown,
+            status: reply.map_or(0, |reply| reply.status),
+            response: reply.map_or(Value::Null, Reply::body_value),
+            fault: fault.map(Fault::name),
+        });
+    }
+}
+
+/// A request's body for the journal: JSON as it is, a text as a string, nothing as null.
+fn journal_body(body: &Bytes) -> Value {
+    if body.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+}
+
+/// The address under which the caller reached the world.
+fn base(headers: &HeaderMap) -> String {
+    let host = headers
+        .get(http::header::HOST)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("localhost");
+    format!("http://{host}")
+}
+
+fn deliver(reply: Option<Reply>, fault: Option<Fault>, json_type: &'static str) -> Answer {
+    match (reply, fault) {
+        (None, _) | (_, Some(Fault::LostBefore | Fault::LostAfter)) => Answer::Hang,
+        (Some(reply), Some(Fault::Delay(delay))) => Answer::Delay(delay, reply.into_response(json_type)),
+        (Some(reply), _) => Answer::Respond(reply.into_response(json_type)),
+    }
+}
