@@ -15,6 +15,8 @@ pub mod settings;
 pub mod github;
 #[cfg(feature = "worker")]
 mod links;
+#[cfg(feature = "tool")]
+pub mod local;
 #[cfg(feature = "standin")]
 pub mod standin;
 #[cfg(feature = "webhook")]

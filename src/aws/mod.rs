@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
@@ -59,6 +59,16 @@ pub async fn sdk_config(patience: Patience) -> SdkConfig {
             Builder::new().build_http()
         }
     };
+    loader(patience)
+        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .region(EnvironmentVariableRegionProvider::new())
+        .http_client(http_client)
+        .load()
+        .await
+}
+
+/// A configuration with this much patience, and nothing else yet.
+pub(crate) fn loader(patience: Patience) -> ConfigLoader {
     let retries = RetryConfig::standard()
         .with_max_attempts(patience.attempts)
         .with_initial_backoff(Duration::from_millis(100))
@@ -69,11 +79,6 @@ pub async fn sdk_config(patience: Patience) -> SdkConfig {
         .operation_timeout(patience.call)
         .build();
     aws_config::defaults(BehaviorVersion::latest())
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .region(EnvironmentVariableRegionProvider::new())
-        .http_client(http_client)
         .retry_config(retries)
         .timeout_config(timeouts)
-        .load()
-        .await
 }
