@@ -19,7 +19,7 @@ pub struct Call {
     pub path: String,
     /// The body as JSON; a body that is not JSON as a string, no body as null.
     pub request: Value,
-    /// The status of the answer, also where the answer was lost on its way.
+    /// The status of the answer, also where the answer was lost on its way; 0 where the call was never carried out.
     pub status: u16,
     /// The body of the answer as JSON; one that is not JSON as a string, none as null.
     pub response: Value,

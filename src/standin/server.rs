@@ -170,17 +170,15 @@ impl Listener for Lines {
     type Io = Wire;
     type Addr = SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Wire, SocketAddr)> + Send {
-        async {
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            (
-                Wire {
-                    stream,
-                    line: Line::default(),
-                },
-                address,
-            )
-        }
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        (
+            Wire {
+                stream,
+                line: Line::default(),
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

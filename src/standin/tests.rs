@@ -1,5 +1,8 @@
 //! Stories that cross services, and the wire forms, through `World::handle`.
 
+// A `json!` in the place of an argument reads better without a reference in front of each.
+#![allow(clippy::needless_pass_by_value)]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::codepipeline::CodePipeline;
 use super::faults::{EventFault, Fault, Faults};
-use super::github::{self, GitHub};
+use super::github::{self, Ask, GitHub};
 use super::ids::Ids;
 use super::journal::Call;
 use super::sqs::Sqs;
@@ -212,10 +212,15 @@ impl World {
             None => {
                 let base = format!("{}{GITHUB_PATH}", base(request.headers()));
                 let query = request.uri().query().unwrap_or_default();
-                Some(
-                    self.github
-                        .call(self.now, &route, query, request.headers(), body, &base),
-                )
+                let (now, headers) = (self.now, request.headers());
+                Some(self.github.call(&Ask {
+                    now,
+                    route: &route,
+                    query,
+                    headers,
+                    body,
+                    base: &base,
+                }))
             }
         };
         self.write_down("github", route.operation, request, shown, reply.as_ref(), fault);

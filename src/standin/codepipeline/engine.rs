@@ -67,18 +67,23 @@ impl Engine<'_> {
         let index = self.pipeline.executions.len();
         self.pipeline.executions.push(execution);
         self.tell(at, index, Subject::Pipeline, "STARTED");
-        self.arrive(at, index, first);
+        if stages == 0 {
+            // The service does not take such a pipeline; here it is over at once.
+            self.finish(at, index, Status::Succeeded, "SUCCEEDED");
+        } else {
+            self.arrive(at, index, first);
+        }
         id
     }
 
-    fn tell(&mut self, at: Timestamp, e: usize, subject: Subject<'_>, state: &str) {
+    pub(super) fn tell(&mut self, at: Timestamp, e: usize, subject: Subject<'_>, state: &str) {
         let id = self.ids.uuid();
         let execution = &self.pipeline.executions[e];
         self.outbox
             .push(events::event(&id, at, self.pipeline, execution, subject, state));
     }
 
-    fn tell_action(&mut self, at: Timestamp, e: usize, run: usize, state: &str) {
+    pub(super) fn tell_action(&mut self, at: Timestamp, e: usize, run: usize, state: &str) {
         let id = self.ids.uuid();
         let execution = &self.pipeline.executions[e];
         let subject = Subject::Action(&execution.actions[run]);
@@ -86,7 +91,7 @@ impl Engine<'_> {
             .push(events::event(&id, at, self.pipeline, execution, subject, state));
     }
 
-    fn execution(&mut self, e: usize) -> &mut Execution {
+    pub(super) fn execution(&mut self, e: usize) -> &mut Execution {
         &mut self.pipeline.executions[e]
     }
 
@@ -94,7 +99,8 @@ impl Engine<'_> {
         self.pipeline.spec.mode == PipelineMode::Parallel
     }
 
-    /// An execution comes to the entrance of a stage.
+    /// An execution comes to the entrance of a stage. In the superseded mode one waits there at most; that holds in
+    /// front of the first stage as well, where the documentation is silent.
     fn arrive(&mut self, at: Timestamp, e: usize, stage: usize) {
         self.execution(e).place = Place::Before(stage);
         if self.pipeline.spec.mode == PipelineMode::Superseded {
@@ -117,7 +123,7 @@ impl Engine<'_> {
         self.finish(at, e, Status::Superseded, "SUPERSEDED");
     }
 
-    fn finish(&mut self, at: Timestamp, e: usize, status: Status, state: &str) {
+    pub(super) fn finish(&mut self, at: Timestamp, e: usize, status: Status, state: &str) {
         let execution = self.execution(e);
         execution.status = status;
         execution.place = Place::Over;
@@ -167,7 +173,7 @@ impl Engine<'_> {
     }
 
     /// Starts the actions of the next run order after `order`; where there is none the stage has succeeded.
-    fn start_group(&mut self, at: Timestamp, e: usize, stage: usize, order: u32) {
+    pub(super) fn start_group(&mut self, at: Timestamp, e: usize, stage: usize, order: u32) {
         let actions = &self.pipeline.spec.stages[stage].actions;
         let orders = actions.iter().map(|action| action.run_order);
         let Some(next) = orders.filter(|candidate| *candidate > order).min() else {
@@ -184,7 +190,7 @@ impl Engine<'_> {
         }
     }
 
-    fn set_stage(&mut self, at: Timestamp, e: usize, stage: usize, status: StageStatus) {
+    pub(super) fn set_stage(&mut self, at: Timestamp, e: usize, stage: usize, status: StageStatus) {
         let execution = self.execution(e);
         execution.updated = at;
         if let Some(run) = &mut execution.stages[stage] {
@@ -213,7 +219,7 @@ impl Engine<'_> {
         }
     }
 
-    fn start_action(&mut self, at: Timestamp, e: usize, stage: usize, action: usize) {
+    pub(super) fn start_action(&mut self, at: Timestamp, e: usize, stage: usize, action: usize) {
         let (id, external) = (self.ids.uuid(), self.ids.uuid());
         let spec = self.pipeline.spec.stages[stage].actions[action].clone();
         let parallel = self.is_parallel();
@@ -322,7 +328,7 @@ impl Engine<'_> {
         self.after_action(at, e, stage, order);
     }
 
-    fn last_status(&self, e: usize, stage: usize, action: usize) -> Option<ActionStatus> {
+    pub(super) fn last_status(&self, e: usize, stage: usize, action: usize) -> Option<ActionStatus> {
         let runs = self.pipeline.executions[e].actions.iter().rev();
         runs.filter(|run| run.stage == stage && run.action == action)
             .map(|run| run.status)
@@ -331,7 +337,7 @@ impl Engine<'_> {
 
     /// Decides what follows once an action of this run order has ended. A stage whose action failed waits for the
     /// others that are running.
-    fn after_action(&mut self, at: Timestamp, e: usize, stage: usize, order: u32) {
+    pub(super) fn after_action(&mut self, at: Timestamp, e: usize, stage: usize, order: u32) {
         let actions = &self.pipeline.spec.stages[stage].actions;
         let statuses: Vec<_> = (0..actions.len())
             .filter(|action| actions[*action].run_order == order)
@@ -356,113 +362,5 @@ impl Engine<'_> {
         }
         self.unlock(e, stage);
         self.admit(at, stage);
-    }
-
-    /// Ends what runs of a stage without a result.
-    fn abandon(&mut self, at: Timestamp, e: usize, state: &str) {
-        for run in 0..self.pipeline.executions[e].actions.len() {
-            let entry = &mut self.pipeline.executions[e].actions[run];
-            if entry.status != ActionStatus::InProgress {
-                continue;
-            }
-            entry.status = ActionStatus::Abandoned;
-            entry.updated = at;
-            if let Some((key, _)) = entry.ends.take() {
-                self.timers.remove(&key);
-            }
-            self.tell_action(at, e, run, state);
-        }
-    }
-
-    /// Stops an execution that runs: at once where it waits or its actions are abandoned, else when they have ended.
-    pub(crate) fn stop(&mut self, at: Timestamp, e: usize, abandon: bool, reason: Option<String>) {
-        let execution = self.execution(e);
-        let place = execution.place;
-        let first = execution.status == Status::InProgress;
-        execution.status = Status::Stopping;
-        execution.updated = at;
-        if reason.is_some() {
-            execution.stop_reason = reason;
-        }
-        if first {
-            self.tell(at, e, Subject::Pipeline, "STOPPING");
-        }
-        match place {
-            Place::Before(stage) => {
-                self.pipeline.slots[stage].waiting.retain(|waiting| *waiting != e);
-                self.finish(at, e, Status::Stopped, "STOPPED");
-            }
-            Place::In(stage) => {
-                if first {
-                    self.set_stage(at, e, stage, StageStatus::Stopping);
-                    self.tell(at, e, Subject::Stage(stage), "STOPPING");
-                }
-                if abandon {
-                    let runs = self.pipeline.executions[e].actions.iter().rev();
-                    let running = runs
-                        .filter(|run| run.status == ActionStatus::InProgress)
-                        .map(|run| run.action)
-                        .next();
-                    let action = running.unwrap_or(0);
-                    self.abandon(at, e, "ABANDONED");
-                    let order = self.pipeline.spec.stages[stage].actions[action].run_order;
-                    self.after_action(at, e, stage, order);
-                }
-            }
-            Place::Over => {}
-        }
-    }
-
-    /// Runs a failed stage again: its failed actions, or all of them. The caller has checked that it may be.
-    pub(crate) fn retry(&mut self, at: Timestamp, e: usize, stage: usize, all: bool) {
-        self.pipeline.slots[stage].locked_by = Some(e);
-        let execution = self.execution(e);
-        execution.status = Status::InProgress;
-        execution.place = Place::In(stage);
-        execution.attempt += 1;
-        execution.updated = at;
-        if let Some(run) = &mut execution.stages[stage] {
-            run.status = StageStatus::InProgress;
-            run.retried = Some(at);
-            run.manual_retries += 1;
-        }
-        self.tell(at, e, Subject::Pipeline, "RESUMED");
-        self.tell(at, e, Subject::Stage(stage), "RESUMED");
-        if all {
-            self.start_group(at, e, stage, 0);
-            return;
-        }
-        let actions = 0..self.pipeline.spec.stages[stage].actions.len();
-        let is_failed = |action: &usize| {
-            matches!(
-                self.last_status(e, stage, *action),
-                Some(ActionStatus::Failed | ActionStatus::Abandoned)
-            )
-        };
-        let failed: Vec<usize> = actions.filter(is_failed).collect();
-        for action in failed {
-            self.start_action(at, e, stage, action);
-        }
-    }
-
-    /// Cancels every execution that runs, as a change of the definition does outside the parallel mode.
-    pub(crate) fn cancel_all(&mut self, at: Timestamp) {
-        for slot in &mut self.pipeline.slots {
-            slot.waiting.clear();
-            slot.locked_by = None;
-        }
-        for e in 0..self.pipeline.executions.len() {
-            let execution = &self.pipeline.executions[e];
-            if !execution.status.is_running() {
-                continue;
-            }
-            if let Place::In(stage) = execution.place {
-                self.abandon(at, e, "CANCELED");
-                self.set_stage(at, e, stage, StageStatus::Cancelled);
-                self.tell(at, e, Subject::Stage(stage), "CANCELED");
-            }
-            self.execution(e).summary = Some("The pipeline definition was updated.".to_owned());
-            self.finish(at, e, Status::Cancelled, "CANCELED");
-        }
     }
 }

@@ -1,10 +1,14 @@
 //! CodePipeline: pipelines, the engine that runs them, their events, and the API.
 
+mod definition;
 mod engine;
 mod events;
+mod interrupt;
+mod lists;
 mod model;
 mod operations;
 mod script;
+mod shapes;
 mod spec;
 mod view;
 

@@ -8,154 +8,15 @@ use super::engine::Start;
 use super::model::{ActionStatus, Ending, Pipeline, Status};
 use super::script::Answered;
 use super::spec::{PipelineMode, PipelineType};
-use super::{CodePipeline, may_retry, view};
+use super::{CodePipeline, definition, lists, may_retry, shapes, view};
 use crate::domain::time::Timestamp;
-use crate::standin::check::{self, FLAG, Member, Pattern, Shape, may, must};
+use crate::standin::check;
 use crate::standin::moment::epoch;
 use crate::standin::wire::AwsError;
 use crate::standin::world::ACCOUNT;
 
 /// How many executions of a queued or parallel pipeline may run at the same time.
 const CONCURRENT_LIMIT: usize = 50;
-
-static NAME: Shape = Shape::Text {
-    min: 1,
-    max: 100,
-    pattern: Pattern::AlphanumericAnd(".@-_"),
-};
-static VARIABLE_NAME: Shape = Shape::Text {
-    min: 1,
-    max: 128,
-    pattern: Pattern::AlphanumericAnd("@-_"),
-};
-static VARIABLE_VALUE: Shape = Shape::Text {
-    min: 1,
-    max: 1000,
-    pattern: Pattern::OneLine,
-};
-static VARIABLE: Shape = Shape::Members(&[must("name", &VARIABLE_NAME), must("value", &VARIABLE_VALUE)]);
-static VARIABLES: Shape = Shape::List {
-    min: 1,
-    max: 50,
-    of: &VARIABLE,
-};
-static TOKEN: Shape = Shape::Text {
-    min: 1,
-    max: 128,
-    pattern: Pattern::AlphanumericAnd("-"),
-};
-static REVISION_TYPE: Shape = Shape::OneOf(&["COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"]);
-static REVISION: Shape = Shape::Text {
-    min: 1,
-    max: 1500,
-    pattern: Pattern::Any,
-};
-static OVERRIDE: Shape = Shape::Members(&[
-    must("actionName", &NAME),
-    must("revisionType", &REVISION_TYPE),
-    must("revisionValue", &REVISION),
-]);
-static OVERRIDES: Shape = Shape::List {
-    min: 0,
-    max: 50,
-    of: &OVERRIDE,
-};
-static ID: Shape = Shape::Text {
-    min: 36,
-    max: 36,
-    pattern: Pattern::Uuid,
-};
-static RANGE: Shape = Shape::OneOf(&["Latest", "All"]);
-static LATEST: Shape = Shape::Members(&[must("pipelineExecutionId", &ID), must("startTimeRange", &RANGE)]);
-static ACTION_FILTER: Shape = Shape::Members(&[
-    may("pipelineExecutionId", &ID),
-    may("latestInPipelineExecution", &LATEST),
-]);
-static MAX_RESULTS: Shape = Shape::Integer { min: 1, max: 100 };
-static NEXT_TOKEN: Shape = Shape::Text {
-    min: 1,
-    max: 2048,
-    pattern: Pattern::Any,
-};
-static SUCCEEDED_IN: Shape = Shape::Members(&[must("stageName", &NAME)]);
-static EXECUTION_FILTER: Shape = Shape::Members(&[may("succeededInStage", &SUCCEEDED_IN)]);
-static VERSION: Shape = Shape::Integer { min: 1, max: i64::MAX };
-static STOP_REASON: Shape = Shape::Text {
-    min: 0,
-    max: 200,
-    pattern: Pattern::Any,
-};
-static RETRY_MODE: Shape = Shape::OneOf(&["FAILED_ACTIONS", "ALL_ACTIONS"]);
-static APPROVAL_SUMMARY: Shape = Shape::Text {
-    min: 0,
-    max: 512,
-    pattern: Pattern::Any,
-};
-static APPROVAL_STATUS: Shape = Shape::OneOf(&["Approved", "Rejected"]);
-static RESULT: Shape = Shape::Members(&[must("summary", &APPROVAL_SUMMARY), must("status", &APPROVAL_STATUS)]);
-static TRANSITION: Shape = Shape::OneOf(&["Inbound", "Outbound"]);
-static HOLD_REASON: Shape = Shape::Text {
-    min: 1,
-    max: 300,
-    pattern: Pattern::AlphanumericAnd("!@ ().*?-"),
-};
-
-static START: &[Member] = &[
-    must("name", &NAME),
-    may("variables", &VARIABLES),
-    may("clientRequestToken", &TOKEN),
-    may("sourceRevisions", &OVERRIDES),
-];
-static GET_EXECUTION: &[Member] = &[must("pipelineName", &NAME), must("pipelineExecutionId", &ID)];
-static LIST_ACTIONS: &[Member] = &[
-    must("pipelineName", &NAME),
-    may("filter", &ACTION_FILTER),
-    may("maxResults", &MAX_RESULTS),
-    may("nextToken", &NEXT_TOKEN),
-];
-static LIST_EXECUTIONS: &[Member] = &[
-    must("pipelineName", &NAME),
-    may("filter", &EXECUTION_FILTER),
-    may("maxResults", &MAX_RESULTS),
-    may("nextToken", &NEXT_TOKEN),
-];
-static GET_STATE: &[Member] = &[must("name", &NAME)];
-static GET_PIPELINE: &[Member] = &[must("name", &NAME), may("version", &VERSION)];
-static STOP: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("pipelineExecutionId", &ID),
-    may("abandon", &FLAG),
-    may("reason", &STOP_REASON),
-];
-static RETRY: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("stageName", &NAME),
-    must("pipelineExecutionId", &ID),
-    must("retryMode", &RETRY_MODE),
-];
-static ROLLBACK: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("stageName", &NAME),
-    must("targetPipelineExecutionId", &ID),
-];
-static APPROVE: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("stageName", &NAME),
-    must("actionName", &NAME),
-    must("result", &RESULT),
-    must("token", &ID),
-];
-static DISABLE: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("stageName", &NAME),
-    must("transitionType", &TRANSITION),
-    must("reason", &HOLD_REASON),
-];
-static ENABLE: &[Member] = &[
-    must("pipelineName", &NAME),
-    must("stageName", &NAME),
-    must("transitionType", &TRANSITION),
-];
 
 fn text<'a>(body: &'a Value, member: &str) -> &'a str {
     body[member].as_str().unwrap_or_default()
@@ -164,18 +25,18 @@ fn text<'a>(body: &'a Value, member: &str) -> &'a str {
 impl CodePipeline {
     pub(crate) fn call(&mut self, now: Timestamp, operation: &str, body: &Value) -> Result<Option<Value>, AwsError> {
         let shape = match operation {
-            "StartPipelineExecution" => START,
-            "GetPipelineExecution" => GET_EXECUTION,
-            "ListActionExecutions" => LIST_ACTIONS,
-            "ListPipelineExecutions" => LIST_EXECUTIONS,
-            "GetPipelineState" => GET_STATE,
-            "GetPipeline" => GET_PIPELINE,
-            "StopPipelineExecution" => STOP,
-            "RetryStageExecution" => RETRY,
-            "RollbackStage" => ROLLBACK,
-            "PutApprovalResult" => APPROVE,
-            "DisableStageTransition" => DISABLE,
-            "EnableStageTransition" => ENABLE,
+            "StartPipelineExecution" => shapes::START,
+            "GetPipelineExecution" => shapes::GET_EXECUTION,
+            "ListActionExecutions" => shapes::LIST_ACTIONS,
+            "ListPipelineExecutions" => shapes::LIST_EXECUTIONS,
+            "GetPipelineState" => shapes::GET_STATE,
+            "GetPipeline" => shapes::GET_PIPELINE,
+            "StopPipelineExecution" => shapes::STOP,
+            "RetryStageExecution" => shapes::RETRY,
+            "RollbackStage" => shapes::ROLLBACK,
+            "PutApprovalResult" => shapes::APPROVE,
+            "DisableStageTransition" => shapes::DISABLE,
+            "EnableStageTransition" => shapes::ENABLE,
             other => {
                 return Err(AwsError::new(
                     "UnknownOperationException",
@@ -198,8 +59,8 @@ impl CodePipeline {
                 let e = find(pipeline, text(body, "pipelineExecutionId"))?;
                 Ok(Some(view::execution(pipeline, &pipeline.executions[e])))
             }
-            "ListActionExecutions" => list_actions(pipeline, body).map(Some),
-            "ListPipelineExecutions" => list_executions(pipeline, body).map(Some),
+            "ListActionExecutions" => lists::actions(pipeline, body).map(Some),
+            "ListPipelineExecutions" => lists::executions(pipeline, body).map(Some),
             "GetPipelineState" => Ok(Some(view::state(pipeline))),
             "GetPipeline" => {
                 if body["version"]
@@ -212,7 +73,7 @@ impl CodePipeline {
                         "The version was not found.",
                     ));
                 }
-                Ok(Some(view::definition(pipeline)))
+                Ok(Some(definition::show(pipeline)))
             }
             "StopPipelineExecution" => self.stop_execution(now, &name, body).map(Some),
             "RetryStageExecution" => self.retry_stage(now, &name, body).map(Some),
@@ -437,7 +298,7 @@ impl CodePipeline {
     }
 }
 
-fn find(pipeline: &Pipeline, id: &str) -> Result<usize, AwsError> {
+pub(super) fn find(pipeline: &Pipeline, id: &str) -> Result<usize, AwsError> {
     pipeline.find(id).ok_or_else(|| {
         let message = format!("Execution '{id}' does not exist in pipeline '{}'", pipeline.spec.name);
         AwsError::new("PipelineExecutionNotFoundException", message)
@@ -465,99 +326,4 @@ fn limit(pipeline: &Pipeline) -> Result<(), AwsError> {
         ));
     }
     Ok(())
-}
-
-fn list_actions(pipeline: &Pipeline, body: &Value) -> Result<Value, AwsError> {
-    let filter = &body["filter"];
-    let latest = &filter["latestInPipelineExecution"];
-    if filter["pipelineExecutionId"].is_string() && latest.is_object() {
-        return Err(AwsError::validation("Only one of the filters may be given"));
-    }
-    let wanted = filter["pipelineExecutionId"]
-        .as_str()
-        .or_else(|| latest["pipelineExecutionId"].as_str());
-    let chosen = match wanted {
-        Some(id) => find(pipeline, id).map(|e| e..e + 1)?,
-        None => 0..pipeline.executions.len(),
-    };
-    let mut runs: Vec<_> = pipeline.executions[chosen]
-        .iter()
-        .flat_map(|execution| execution.actions.iter().map(move |run| (execution, run)))
-        .collect();
-    if latest["startTimeRange"] == "Latest" {
-        // Of an action that was tried again, only the attempt that began last.
-        let all = runs.clone();
-        let newer = |(e, run): &(&super::model::Execution, &super::model::ActionRun)| {
-            let later = all.iter().rev().take_while(|(_, other)| other.id != run.id);
-            !later
-                .into_iter()
-                .any(|(f, other)| f.id == e.id && other.stage == run.stage && other.action == run.action)
-        };
-        runs.retain(newer);
-    }
-    // A stable sort: actions that began at the same moment stay in the order in which they did.
-    runs.sort_by_key(|(_, run)| run.started);
-    let (from, count) = page(body, runs.len())?;
-    let shown: Vec<Value> = runs[from - count..from]
-        .iter()
-        .rev()
-        .map(|(execution, run)| view::action(pipeline, execution, run))
-        .collect();
-    Ok(with_token(json!({"actionExecutionDetails": shown}), from - count))
-}
-
-fn list_executions(pipeline: &Pipeline, body: &Value) -> Result<Value, AwsError> {
-    let stage = match body["filter"]["succeededInStage"]["stageName"].as_str() {
-        Some(name) => Some(
-            pipeline
-                .stage(name)
-                .ok_or_else(|| AwsError::validation("The stage does not exist."))?,
-        ),
-        None => None,
-    };
-    let succeeded = |execution: &&super::model::Execution| {
-        stage.is_none_or(|at| {
-            execution.stages[at]
-                .as_ref()
-                .is_some_and(|run| run.status.wire() == "Succeeded")
-        })
-    };
-    let executions: Vec<_> = pipeline.executions.iter().filter(succeeded).collect();
-    let (from, count) = page(body, executions.len())?;
-    let shown: Vec<Value> = executions[from - count..from]
-        .iter()
-        .rev()
-        .map(|execution| view::summary(pipeline, execution))
-        .collect();
-    Ok(with_token(json!({"pipelineExecutionSummaries": shown}), from - count))
-}
-
-/// Where a page begins, counted from the oldest item so that what is new does not shift it, and how many items it has.
-fn page(body: &Value, total: usize) -> Result<(usize, usize), AwsError> {
-    let max = body["maxResults"]
-        .as_u64()
-        .and_then(|max| usize::try_from(max).ok())
-        .unwrap_or(100);
-    let from = match body["nextToken"].as_str() {
-        None => total,
-        Some(token) => read_token(token).filter(|from| *from <= total).ok_or_else(|| {
-            AwsError::new(
-                "InvalidNextTokenException",
-                "The next token was specified in an invalid format.",
-            )
-        })?,
-    };
-    Ok((from, max.min(from)))
-}
-
-fn read_token(token: &str) -> Option<usize> {
-    let text = String::from_utf8(hex::decode(token).ok()?).ok()?;
-    text.strip_prefix("before ")?.parse().ok()
-}
-
-fn with_token(mut answer: Value, left: usize) -> Value {
-    if left > 0 {
-        answer["nextToken"] = json!(hex::encode(format!("before {left}")));
-    }
-    answer
 }

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{ActionRun, ActionStatus, Execution, Pipeline, Place, StageStatus};
-use super::spec::{ActionSpec, PipelineMode, PipelineType};
+use super::spec::{ActionSpec, PipelineMode};
 use crate::domain::time::Timestamp;
 use crate::standin::moment::epoch;
 use crate::standin::world::{ACCOUNT, REGION};
 
-const BUCKET: &str = "codepipeline-us-east-1-artifacts";
+pub(super) const BUCKET: &str = "codepipeline-us-east-1-artifacts";
 
 /// A stage of an execution as tests see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl ExecutionView {
 }
 
 /// Puts a member in where there is a value, for an absent member is never a null in these protocols.
-fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+pub(super) fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     if let Some(value) = value {
         object.insert(name.to_owned(), value);
     }
@@ -160,11 +160,11 @@ pub(super) fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {
     Value::Object(shown)
 }
 
-fn action_type(spec: &ActionSpec) -> Value {
+pub(super) fn action_type(spec: &ActionSpec) -> Value {
     json!({"category": spec.category, "owner": spec.owner, "provider": spec.provider, "version": "1"})
 }
 
-fn configuration(spec: &ActionSpec) -> Value {
+pub(super) fn configuration(spec: &ActionSpec) -> Value {
     spec.configuration
         .iter()
         .map(|(key, value)| (key.clone(), json!(value)))
@@ -370,78 +370,5 @@ fn action_state(pipeline: &Pipeline, spec: &ActionSpec, latest: Option<(usize, u
     put(&mut execution, "externalExecutionUrl", external_url(spec, run));
     put(&mut execution, "errorDetails", error_details(run));
     put(&mut shown, "latestExecution", Some(Value::Object(execution)));
-    Value::Object(shown)
-}
-
-/// `GetPipeline`.
-pub(super) fn definition(pipeline: &Pipeline) -> Value {
-    let spec = &pipeline.spec;
-    let stages: Vec<Value> = spec
-        .stages
-        .iter()
-        .map(|stage| {
-            let actions: Vec<Value> = stage.actions.iter().map(declared_action).collect();
-            json!({"name": stage.name, "actions": actions})
-        })
-        .collect();
-    let mut shown = Map::new();
-    put(&mut shown, "name", Some(json!(spec.name)));
-    put(
-        &mut shown,
-        "roleArn",
-        Some(json!(format!("arn:aws:iam::{ACCOUNT}:role/pipeline"))),
-    );
-    put(
-        &mut shown,
-        "artifactStore",
-        Some(json!({"type": "S3", "location": BUCKET})),
-    );
-    put(&mut shown, "stages", Some(json!(stages)));
-    put(&mut shown, "version", Some(json!(pipeline.version)));
-    put(&mut shown, "executionMode", Some(json!(spec.mode.wire())));
-    let kind = if spec.kind == PipelineType::V1 { "V1" } else { "V2" };
-    put(&mut shown, "pipelineType", Some(json!(kind)));
-    let variables: Vec<Value> = spec
-        .variables
-        .iter()
-        .map(|(name, default)| match default {
-            Some(default) => json!({"name": name, "defaultValue": default}),
-            None => json!({"name": name}),
-        })
-        .collect();
-    put(
-        &mut shown,
-        "variables",
-        (!variables.is_empty()).then(|| json!(variables)),
-    );
-    let arn = format!("arn:aws:codepipeline:{REGION}:{ACCOUNT}:{}", spec.name);
-    let (created, updated) = (epoch(pipeline.created), epoch(pipeline.updated));
-    json!({"pipeline": shown, "metadata": {"pipelineArn": arn, "created": created, "updated": updated}})
-}
-
-fn declared_action(spec: &ActionSpec) -> Value {
-    let artifacts = |wanted: bool, name: String| if wanted { json!([{"name": name}]) } else { json!([]) };
-    let makes = spec.is_source() || spec.category == "Build";
-    let takes = !spec.is_source() && !spec.is_approval();
-    let mut shown = Map::new();
-    put(&mut shown, "name", Some(json!(spec.name)));
-    put(&mut shown, "actionTypeId", Some(action_type(spec)));
-    put(&mut shown, "runOrder", Some(json!(spec.run_order)));
-    put(&mut shown, "configuration", Some(configuration(spec)));
-    put(
-        &mut shown,
-        "outputArtifacts",
-        Some(artifacts(makes, format!("{}Artifact", spec.name))),
-    );
-    put(
-        &mut shown,
-        "inputArtifacts",
-        Some(artifacts(takes, "SourceArtifact".to_owned())),
-    );
-    put(
-        &mut shown,
-        "namespace",
-        spec.is_source().then(|| json!("SourceVariables")),
-    );
     Value::Object(shown)
 }

@@ -1,12 +1,14 @@
 //! GitHub: repositories, commits, tokens, and commit statuses.
 
 mod operations;
+mod route;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-pub(crate) use operations::route;
+pub(crate) use operations::Ask;
+pub(crate) use route::route;
 
 use super::ids::Ids;
 use crate::domain::time::Timestamp;

@@ -1,8 +1,9 @@
 //! GitHub's REST API on the wire.
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use serde_json::{Value, json};
 
+use super::route::{Endpoint, Named, Route};
 use super::view::Place;
 use super::{GitHub, Permission, PostedStatus, Repository, STATUS_LIMIT, State, Status, latest};
 use crate::domain::time::Timestamp;
@@ -14,87 +15,15 @@ const VERSIONS: &[&str] = &["2022-11-28", "2026-03-10"];
 const DESCRIPTION_LIMIT: usize = 140;
 const CONTEXT_LIMIT: usize = 255;
 
-/// Which endpoint a request is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
-    /// The method and the path's template.
-    pub(crate) operation: String,
-    repository: Option<Named>,
-    endpoint: Endpoint,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Named {
-    FullName(String),
-    Id(u64),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Endpoint {
-    Create(String),
-    List(String),
-    Combined(String),
-    Unknown,
-}
-
-/// Finds the endpoint of a path below the API's address.
-pub(crate) fn route(method: &Method, path: &str) -> Route {
-    let unknown = || Route {
-        operation: format!("{method} {path}"),
-        repository: None,
-        endpoint: Endpoint::Unknown,
-    };
-    let parts: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let (named, template, rest) = match parts.as_slice() {
-        ["repos", owner, name, rest @ ..] => (
-            Named::FullName(format!("{owner}/{name}")),
-            "/repos/{owner}/{repo}",
-            rest,
-        ),
-        ["repositories", id, rest @ ..] => match id.parse() {
-            Ok(id) => (Named::Id(id), "/repositories/{id}", rest),
-            Err(_) => return unknown(),
-        },
-        _ => return unknown(),
-    };
-    let (endpoint, template_rest) = match (method.as_str(), rest) {
-        ("POST", ["statuses", sha]) => (Endpoint::Create((*sha).to_owned()), "/statuses/{sha}"),
-        // A ref may hold slashes, and some clients do not encode them.
-        ("GET", ["commits", reference @ .., "statuses"]) if !reference.is_empty() => {
-            (Endpoint::List(reference.join("/")), "/commits/{ref}/statuses")
-        }
-        ("GET", ["commits", reference @ .., "status"]) if !reference.is_empty() => {
-            (Endpoint::Combined(reference.join("/")), "/commits/{ref}/status")
-        }
-        _ => return unknown(),
-    };
-    Route {
-        operation: format!("{method} {template}{template_rest}"),
-        repository: Some(named),
-        endpoint,
-    }
-}
-
-/// Undoes percent-encoding; what is no encoding stays as it is.
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let pair = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
+/// A request, as far as GitHub looks at it.
+pub(crate) struct Ask<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) route: &'a Route,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+    /// The API's address as the caller knows it.
+    pub(crate) base: &'a str,
 }
 
 fn refuse(status: u16, message: &str) -> Reply {
@@ -118,22 +47,14 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 impl GitHub {
-    /// Answers a request. `base` is the API's address as the caller knows it.
-    pub(crate) fn call(
-        &mut self,
-        now: Timestamp,
-        route: &Route,
-        query: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-        base: &str,
-    ) -> Reply {
-        let token = header(headers, "authorization")
+    /// Answers a request.
+    pub(crate) fn call(&mut self, ask: &Ask<'_>) -> Reply {
+        let token = header(ask.headers, "authorization")
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token"))
             .map(|(_, token)| token.trim().to_owned());
-        let reply = self.answer(now, route, query, headers, body, base, token.as_deref());
-        self.finish(reply, now, token.as_deref())
+        let reply = self.answer(ask, token.as_deref());
+        self.finish(reply, ask.now, token.as_deref())
     }
 
     /// Puts on what every answer carries: the request's id and the account of the rate limit.
@@ -162,17 +83,15 @@ impl GitHub {
         reply.with("x-ratelimit-resource", "core")
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn answer(
-        &mut self,
-        now: Timestamp,
-        route: &Route,
-        query: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-        base: &str,
-        token: Option<&str>,
-    ) -> Reply {
+    fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Reply {
+        let Ask {
+            now,
+            route,
+            query,
+            headers,
+            body,
+            base,
+        } = *ask;
         if header(headers, "user-agent").is_none_or(str::is_empty) {
             let message =
                 "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.";

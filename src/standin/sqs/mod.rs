@@ -2,6 +2,7 @@
 
 mod mapping;
 mod operations;
+mod shapes;
 mod text;
 
 use std::collections::BTreeMap;

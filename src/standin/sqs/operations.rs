@@ -4,125 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{MAX_DELAY, Message, Queue, Sqs, read_handle, text};
+use super::{MAX_DELAY, Message, Queue, Sqs, read_handle, shapes, text};
 use crate::domain::time::Timestamp;
-use crate::standin::check::{self, Member, Shape, TEXT, may, must};
+use crate::standin::check;
 use crate::standin::wire::AwsError;
 use crate::standin::world::ACCOUNT;
-
-// SQS's model holds no limits, so the bounds are checked by hand below, where the service's own messages are given.
-static NUMBER: Shape = Shape::Integer {
-    min: i32::MIN as i64,
-    max: i32::MAX as i64,
-};
-static TEXTS: Shape = Shape::List {
-    min: 0,
-    max: usize::MAX,
-    of: &TEXT,
-};
-// Binary values and the reserved lists of values are not stood in for, so they are unknown members here.
-static ATTRIBUTE: Shape = Shape::Members(&[must("DataType", &TEXT), may("StringValue", &TEXT)]);
-static ATTRIBUTES: Shape = Shape::Map {
-    key: &TEXT,
-    value: &ATTRIBUTE,
-};
-static SYSTEM_NAME: Shape = Shape::OneOf(&["AWSTraceHeader"]);
-static SYSTEM_ATTRIBUTES: Shape = Shape::Map {
-    key: &SYSTEM_NAME,
-    value: &ATTRIBUTE,
-};
-static QUEUE_ATTRIBUTE: Shape = Shape::OneOf(&[
-    "All",
-    "Policy",
-    "VisibilityTimeout",
-    "MaximumMessageSize",
-    "MessageRetentionPeriod",
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "CreatedTimestamp",
-    "LastModifiedTimestamp",
-    "QueueArn",
-    "ApproximateNumberOfMessagesDelayed",
-    "DelaySeconds",
-    "ReceiveMessageWaitTimeSeconds",
-    "RedrivePolicy",
-    "KmsMasterKeyId",
-    "KmsDataKeyReusePeriodSeconds",
-    "RedriveAllowPolicy",
-    "SqsManagedSseEnabled",
-]);
-static QUEUE_ATTRIBUTES: Shape = Shape::List {
-    min: 0,
-    max: usize::MAX,
-    of: &QUEUE_ATTRIBUTE,
-};
-static MESSAGE_ATTRIBUTE: Shape = Shape::OneOf(&[
-    "All",
-    "SenderId",
-    "SentTimestamp",
-    "ApproximateReceiveCount",
-    "ApproximateFirstReceiveTimestamp",
-    "SequenceNumber",
-    "MessageDeduplicationId",
-    "MessageGroupId",
-    "AWSTraceHeader",
-    "DeadLetterQueueSourceArn",
-]);
-static MESSAGE_ATTRIBUTES: Shape = Shape::List {
-    min: 0,
-    max: usize::MAX,
-    of: &MESSAGE_ATTRIBUTE,
-};
-
-static SEND: &[Member] = &[
-    must("QueueUrl", &TEXT),
-    must("MessageBody", &TEXT),
-    may("DelaySeconds", &NUMBER),
-    may("MessageAttributes", &ATTRIBUTES),
-    may("MessageSystemAttributes", &SYSTEM_ATTRIBUTES),
-    may("MessageDeduplicationId", &TEXT),
-    may("MessageGroupId", &TEXT),
-];
-static SEND_ENTRY: Shape = Shape::Members(&[
-    must("Id", &TEXT),
-    must("MessageBody", &TEXT),
-    may("DelaySeconds", &NUMBER),
-    may("MessageAttributes", &ATTRIBUTES),
-    may("MessageSystemAttributes", &SYSTEM_ATTRIBUTES),
-    may("MessageDeduplicationId", &TEXT),
-    may("MessageGroupId", &TEXT),
-]);
-static SEND_ENTRIES: Shape = Shape::List {
-    min: 0,
-    max: usize::MAX,
-    of: &SEND_ENTRY,
-};
-static SEND_BATCH: &[Member] = &[must("QueueUrl", &TEXT), must("Entries", &SEND_ENTRIES)];
-static RECEIVE: &[Member] = &[
-    must("QueueUrl", &TEXT),
-    may("AttributeNames", &MESSAGE_ATTRIBUTES),
-    may("MessageSystemAttributeNames", &MESSAGE_ATTRIBUTES),
-    may("MessageAttributeNames", &TEXTS),
-    may("MaxNumberOfMessages", &NUMBER),
-    may("VisibilityTimeout", &NUMBER),
-    may("WaitTimeSeconds", &NUMBER),
-    may("ReceiveRequestAttemptId", &TEXT),
-];
-static DELETE: &[Member] = &[must("QueueUrl", &TEXT), must("ReceiptHandle", &TEXT)];
-static DELETE_ENTRY: Shape = Shape::Members(&[must("Id", &TEXT), must("ReceiptHandle", &TEXT)]);
-static DELETE_ENTRIES: Shape = Shape::List {
-    min: 0,
-    max: usize::MAX,
-    of: &DELETE_ENTRY,
-};
-static DELETE_BATCH: &[Member] = &[must("QueueUrl", &TEXT), must("Entries", &DELETE_ENTRIES)];
-static CHANGE_VISIBILITY: &[Member] = &[
-    must("QueueUrl", &TEXT),
-    must("ReceiptHandle", &TEXT),
-    must("VisibilityTimeout", &NUMBER),
-];
-static GET_ATTRIBUTES: &[Member] = &[must("QueueUrl", &TEXT), may("AttributeNames", &QUEUE_ATTRIBUTES)];
-static GET_URL: &[Member] = &[must("QueueName", &TEXT), may("QueueOwnerAWSAccountId", &TEXT)];
 
 impl Sqs {
     /// `base` is the address under which the caller reached this world; queue URLs begin with it.
@@ -134,14 +20,14 @@ impl Sqs {
         base: &str,
     ) -> Result<Option<Value>, AwsError> {
         let shape = match operation {
-            "SendMessage" => SEND,
-            "SendMessageBatch" => SEND_BATCH,
-            "ReceiveMessage" => RECEIVE,
-            "DeleteMessage" => DELETE,
-            "DeleteMessageBatch" => DELETE_BATCH,
-            "ChangeMessageVisibility" => CHANGE_VISIBILITY,
-            "GetQueueAttributes" => GET_ATTRIBUTES,
-            "GetQueueUrl" => GET_URL,
+            "SendMessage" => shapes::SEND,
+            "SendMessageBatch" => shapes::SEND_BATCH,
+            "ReceiveMessage" => shapes::RECEIVE,
+            "DeleteMessage" => shapes::DELETE,
+            "DeleteMessageBatch" => shapes::DELETE_BATCH,
+            "ChangeMessageVisibility" => shapes::CHANGE_VISIBILITY,
+            "GetQueueAttributes" => shapes::GET_ATTRIBUTES,
+            "GetQueueUrl" => shapes::GET_URL,
             other => return Err(AwsError::new("InvalidAction", format!("{other} is not stood in for"))),
         };
         check::check(shape, body).map_err(|error| match error.code {

@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Checks a stand-in's journal against botocore's models of the AWS services.
+
+The journal holds one JSON object a line: service, operation, request, status, response, and the name of the fault that
+met the call, if any. Requests that were answered with success must fit the operation's input shape, which includes
+patterns, lengths, ranges and enums that botocore does not check by itself; answers must fit the output's shape, and
+errors must be ones that the operation or every operation of the service can have. Members that a shape does not know
+are mismatches on both sides.
+
+Usage: check_models.py JOURNAL    (exit code 0: all fits; 1: mismatches, one a line; 2: the journal can't be read)
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+AWS = {"codepipeline", "sqs", "ssm"}
+# Errors that any operation can answer and that models do not list.
+COMMON_ERRORS = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "InternalFailure",
+    "InternalServerError",
+    "MissingAuthenticationTokenException",
+    "SerializationException",
+    "ThrottlingException",
+    "UnknownOperationException",
+    "UnrecognizedClientException",
+    "ValidationException",
+}
+# The codes that SQS kept from its query protocol and that its JSON model does not list.
+SQS_ERRORS = {"InvalidAction", "InvalidParameterValue", "MissingParameter"}
+# SQS's model gives ReceiveMessage's AttributeNames the names of queue attributes, but it takes those of messages.
+LOOSE_ENUMS = {"AttributeNames"}
+# The models' patterns hold for a whole value. POSIX classes and \p{..} are Java's; they are not checked.
+UNSUPPORTED = re.compile(r"\\p\{|\[\[:")
+
+
+def models():
+    loader = Loader()
+    return {name: ServiceModel(loader.load_service_model(name, "service-2"), name) for name in AWS}
+
+
+def walk(shape, value, path, loose=False):
+    """Yields a line for everything about a value that its shape does not allow."""
+    kind = shape.type_name
+    if kind == "structure":
+        if not isinstance(value, dict):
+            yield f"{path}: {json.dumps(value)} is no object"
+            return
+        for name in value:
+            if name not in shape.members:
+                yield f"{path}: unknown member {name!r}"
+        for name in shape.required_members:
+            if value.get(name) is None:
+                yield f"{path}: required member {name!r} is missing"
+        for name, member in shape.members.items():
+            if name in value:
+                yield from walk(member, value[name], f"{path}.{name}", name in LOOSE_ENUMS)
+    elif kind == "list":
+        if not isinstance(value, list):
+            yield f"{path}: {json.dumps(value)} is no list"
+            return
+        yield from bounds(shape, len(value), path)
+        for at, item in enumerate(value):
+            yield from walk(shape.member, item, f"{path}[{at}]", loose)
+    elif kind == "map":
+        if not isinstance(value, dict):
+            yield f"{path}: {json.dumps(value)} is no object"
+            return
+        yield from bounds(shape, len(value), path)
+        for key, item in value.items():
+            yield from walk(shape.key, key, f"{path} key")
+            yield from walk(shape.value, item, f"{path}[{key!r}]")
+    elif kind in ("string", "character"):
+        if not isinstance(value, str):
+            yield f"{path}: {json.dumps(value)} is no string"
+            return
+        yield from bounds(shape, len(value), path)
+        pattern = shape.metadata.get("pattern")
+        if pattern and not UNSUPPORTED.search(pattern) and not re.fullmatch(pattern, value):
+            yield f"{path}: {value!r} does not match {pattern}"
+        enum = shape.metadata.get("enum")
+        if enum and not loose and value not in enum:
+            yield f"{path}: {value!r} is none of {', '.join(enum)}"
+    elif kind in ("integer", "long"):
+        if isinstance(value, bool) or not isinstance(value, int):
+            yield f"{path}: {json.dumps(value)} is no integer"
+        else:
+            yield from bounds(shape, value, path)
+    elif kind in ("float", "double", "timestamp"):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            yield f"{path}: {json.dumps(value)} is no number"
+    elif kind == "boolean":
+        if not isinstance(value, bool):
+            yield f"{path}: {json.dumps(value)} is no boolean"
+
+
+def bounds(shape, size, path):
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield f"{path}: {size} is less than {low}"
+    if high is not None and size > high:
+        yield f"{path}: {size} is more than {high}"
+
+
+def check_request(operation, request):
+    shape = operation.input_shape
+    if shape is None:
+        return
+    request = {} if request is None else request
+    if isinstance(request, dict):
+        report = ParamValidator().validate(request, shape)
+        if report.has_errors():
+            yield from (f"request: {line}" for line in report.generate_report().splitlines())
+    yield from walk(shape, request, "request")
+
+
+def check_answer(service, operation, call):
+    status, answer = call["status"], call["response"]
+    if status < 300:
+        if operation.output_shape is None:
+            if answer not in (None, {}):
+                yield f"answer: {json.dumps(answer)} where none is expected"
+        else:
+            yield from walk(operation.output_shape, answer, "answer")
+        return
+    code = str((answer or {}).get("__type", "")).rpartition("#")[2]
+    known = {shape.name for shape in operation.error_shapes} | COMMON_ERRORS
+    if service == "sqs":
+        known |= SQS_ERRORS
+    if code not in known:
+        yield f"answer: {operation.name} has no error {code!r}"
+    unknown = set(answer or {}) - {"__type", "message"}
+    if unknown:
+        yield f"answer: unknown members of an error: {', '.join(sorted(unknown))}"
+
+
+def main(path):
+    known, counts, bad = models(), Counter(), 0
+    with open(path, encoding="utf-8") as journal:
+        for number, line in enumerate(journal, 1):
+            if not line.strip():
+                continue
+            call = json.loads(line)
+            service, name = call["service"], call["operation"]
+            counts[f"{service} {name} {call['status'] or 'lost'}"] += 1
+            if service not in AWS:
+                continue
+            if name not in known[service].operation_names:
+                problems = [f"{service} has no such operation"]
+            else:
+                operation = known[service].operation_model(name)
+                problems = []
+                if call["status"] < 300:
+                    # What the service refused need not have been right.
+                    problems += check_request(operation, call["request"])
+                if call["status"] and not call.get("fault"):
+                    problems += check_answer(service, operation, call)
+            for problem in problems:
+                bad += 1
+                print(f"line {number}: {service} {name}: {problem}")
+    for operation, count in sorted(counts.items()):
+        print(f"{count:6} {operation}")
+    print(f"{sum(counts.values())} calls, {bad} mismatches")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print(__doc__.strip(), file=sys.stderr)
+        sys.exit(2)
+    try:
+        sys.exit(main(sys.argv[1]))
+    except (OSError, ValueError, KeyError) as error:
+        print(f"{sys.argv[1]}: {error!r}", file=sys.stderr)
+        sys.exit(2)
