@@ -285,7 +285,7 @@ where
     match error.code().unwrap_or_default() {
         "PipelineNotFoundException" | "PipelineExecutionNotFoundException" => PipelineError::NotFound(text),
         "AccessDeniedException" | "AccessDenied" => PipelineError::Denied(text),
-        "ValidationException" => PipelineError::Invalid(text),
+        "ValidationException" => PipelineError::Invalid(error.message().unwrap_or(&text).to_owned()),
         _ => PipelineError::Unavailable(text),
     }
 }

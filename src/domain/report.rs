@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::CommitSha;
-use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus};
+use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, Wait};
 use super::route::RunOptions;
 use super::text;
 
@@ -85,10 +85,12 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
         account: STAGE_ACCOUNT * stage.attempts,
     });
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
+    // In front of an occupied one a run stands for a moment only, and may be superseded there.
+    let is_begun = |name: &String| snapshot.stages.iter().any(|stage| stage.name == *name);
     let in_front = snapshot
         .waiting
         .iter()
-        .filter(|(stage, _)| !snapshot.stages.iter().any(|s| s.name == *stage));
+        .filter(|(stage, wait)| matches!(wait, Wait::Held(_)) && !is_begun(stage));
     let held = in_front.map(|(stage, wait)| Wanted {
         report: Report {
             context: stage_context(&snapshot.pipeline, stage),
@@ -315,6 +317,9 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         .map(|wanted| wanted.report.clone())
         .collect();
     due.extend(left_pending(snapshot, wanted, shown));
+    // The execution's end comes last: who waits for it finds everything else said.
+    let own = execution_context(&snapshot.pipeline);
+    due.sort_by_key(|report| report.context == own && report.state.is_final());
     due
 }
 

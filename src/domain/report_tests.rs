@@ -1,7 +1,7 @@
 //! What GitHub shows, row by row of the design's table, and what has to be sent for it.
 
 use super::*;
-use crate::domain::execution::{ActionRun, ActionStatus, Ending, Wait};
+use crate::domain::execution::{ActionRun, ActionStatus, Ending};
 use crate::domain::time::Timestamp;
 
 const SHA: &str = "abc1234d0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
@@ -330,7 +330,7 @@ fn a_stage_that_was_held_does_not_stay_pending_when_the_run_is_over() {
     let held = shown("x1", &[(State::Pending, "Build is held: release freeze")]);
     let superseded = snapshot(ExecutionStatus::Superseded, &[]);
     let due = diff(&superseded, &desired(&superseded, &sha(SHA), &options()), &held, &[]);
-    let [_, build] = &due[..] else { panic!("{due:?}") };
+    let [build, _] = &due[..] else { panic!("{due:?}") };
     assert_eq!(
         (build.context.as_str(), build.state),
         ("codepipeline/node-server/Build", State::Error)

@@ -202,6 +202,14 @@ impl Worker {
         let done = done.unwrap_or_else(|_| Err(Trouble::passing(Cause::OutOfTime, message.job.clone())));
         match done {
             Ok(()) => Ok(is_about_execution),
+            // There is nothing to report on, today or tomorrow.
+            Err(Trouble {
+                cause: Cause::GitHub(error @ GitHubError::UnknownCommit(_)),
+                ..
+            }) => {
+                tracing::error!(delivery = message.delivery, pipeline = message.job.pipeline(), %error, "not reported");
+                Ok(is_about_execution)
+            }
             Err(trouble) => self
                 .try_again(message, trouble)
                 .await

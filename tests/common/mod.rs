@@ -1,0 +1,353 @@
+//! A small language for stories: the functions' real handlers between the stand-ins, over HTTP on loopback, with a clock
+//! that jumps to whenever something happens next.
+
+#![allow(dead_code)] // Each test binary uses its part of the language.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use pipehook::clock::Clock;
+use pipehook::domain::time::Timestamp;
+use pipehook::local::{Local, QUEUE, Setup, sample};
+use pipehook::standin::{ExecutionView, Fault, PipelineSpec, PostedStatus, State, When};
+use serde_json::Value;
+
+pub(crate) const SECRET: &str = "It's a Secret to Everybody";
+pub(crate) const TOKEN: &str = "ghp_exampleTokenOfTheStories0123456789ab";
+
+/// Batches and jumps of the clock after which a story is taken to never end.
+const MAX_STEPS: usize = 5_000;
+
+pub(crate) struct Scene {
+    pub(crate) local: Local,
+    now: Arc<AtomicU64>,
+    deliveries: AtomicUsize,
+}
+
+impl Scene {
+    /// The sample repository and its classic pipeline: Source, Build, Staging.
+    pub(crate) async fn new() -> Self {
+        Self::with(
+            sample::ROUTES,
+            PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY),
+        )
+        .await
+    }
+
+    pub(crate) async fn with(routes: &str, pipeline: PipelineSpec) -> Self {
+        let now = Arc::new(AtomicU64::new(1_769_292_000_000));
+        let clock = {
+            let now = now.clone();
+            Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
+        };
+        let setup = Setup {
+            routes,
+            webhook_secret: SECRET,
+            github_token: TOKEN,
+        };
+        let local = Local::start(0, clock, &setup).await.unwrap();
+        {
+            let mut world = local.world();
+            world.github().add_repository(sample::REPOSITORY, "main");
+            world.github().accept_any_commit(sample::REPOSITORY, true);
+            world.pipelines().create(pipeline);
+        }
+        Self {
+            local,
+            now,
+            deliveries: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.local.clock().now()
+    }
+
+    /// Delivers a payload as GitHub does, each time with a new delivery id.
+    pub(crate) async fn deliver(&self, event: &str, payload: &Value) -> Response<String> {
+        let n = self.deliveries.fetch_add(1, Ordering::SeqCst);
+        let delivery = format!("72d3162e-cc78-11e3-81ab-4c9367dc{n:04}");
+        self.local.deliver(&delivery, event, &payload.to_string(), SECRET).await
+    }
+
+    /// Pushes a commit with this message to main, and expects that it is accepted.
+    pub(crate) async fn push(&self, message: &str) -> String {
+        let response = self
+            .deliver("push", &sample::push("main", message, &["src/server.js"]))
+            .await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED, "{}", response.body());
+        sample::sha(message)
+    }
+
+    pub(crate) fn jump_to(&self, moment: Timestamp) {
+        self.now.fetch_max(moment.as_millis(), Ordering::SeqCst);
+        let now = self.now();
+        self.local.world().advance(now);
+    }
+
+    pub(crate) fn wait(&self, time: Duration) {
+        self.jump_to(self.now() + time);
+    }
+
+    /// Handles what is visible, then lets time pass to whenever something happens next, until nothing is left to happen.
+    pub(crate) async fn run(&self) {
+        self.run_until(|scene| scene.is_quiet()).await;
+    }
+
+    /// As [`Self::run`], until this long has passed.
+    pub(crate) async fn run_for(&self, time: Duration) {
+        let until = self.now() + time;
+        self.run_until(|scene| scene.now() >= until || scene.next_change() > Some(until))
+            .await;
+        self.jump_to(until);
+    }
+
+    pub(crate) async fn run_until(&self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..MAX_STEPS {
+            if self.handle_one_batch().await {
+                continue;
+            }
+            if done(self) {
+                return;
+            }
+            match self.next_change() {
+                Some(moment) => self.jump_to(moment.max(self.now() + Duration::from_millis(1))),
+                None => return,
+            }
+        }
+        panic!("the story does not end; posted so far:\n{}", self.posted());
+    }
+
+    /// As [`Self::run`], with a worker that dies at the `n`th call from now, once that call has taken effect: the queue is
+    /// told nothing. False where the story is over before.
+    pub(crate) async fn run_and_crash_at_call(&self, n: usize) -> bool {
+        let fatal = self.journal_len() + n;
+        // The answer to the fatal call never comes, so that nothing follows it.
+        let never = Fault::Delay(Duration::from_secs(3600));
+        self.local.world().faults().add("*", "*", When::Nth(n as u32), never);
+        let mut has_died = false;
+        for _ in 0..MAX_STEPS {
+            let Some(batch) = self.local.next_batch() else {
+                match self.next_change() {
+                    Some(moment) => self.jump_to(moment.max(self.now() + Duration::from_millis(1))),
+                    None => break,
+                }
+                continue;
+            };
+            let worker = self.local.another_worker();
+            let dies = async {
+                while has_died || self.journal_len() < fatal {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            has_died |= tokio::select! {
+                handled = self.local.handle_batch(&worker, &batch) => { handled.unwrap(); false }
+                () = dies => { self.local.world().faults().clear(); true }
+            };
+        }
+        has_died
+    }
+
+    /// Two workers on one execution: the first gets the answer to its `n`th call so late that, meanwhile, time passes to
+    /// the execution's end and the second brings GitHub up to date. False where the first makes fewer calls.
+    pub(crate) async fn overtake_at_call(&self, n: usize) -> bool {
+        let Some(batch) = self.local.next_batch() else {
+            return false;
+        };
+        let before = self.journal_len();
+        self.local
+            .world()
+            .faults()
+            .add("*", "*", When::Nth(n as u32), Fault::Delay(Duration::from_millis(400)));
+        let late_worker = self.local.another_worker();
+        let late = self.local.handle_batch(&late_worker, &batch);
+        let meanwhile = async {
+            for _ in 0..200 {
+                if self.journal_len() >= before + n {
+                    self.wait(Duration::from_secs(600));
+                    while self.handle_one_batch().await {}
+                    return true;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            false
+        };
+        let (handled, overtaken) = tokio::join!(late, meanwhile);
+        handled.unwrap();
+        self.local.world().faults().clear();
+        overtaken
+    }
+
+    pub(crate) fn journal_len(&self) -> usize {
+        self.local.world().journal().len()
+    }
+
+    pub(crate) async fn handle_one_batch(&self) -> bool {
+        let Some(batch) = self.local.next_batch() else {
+            return false;
+        };
+        self.local.handle_batch(&self.local.worker, &batch).await.unwrap();
+        true
+    }
+
+    /// Lets time pass until a message is visible, and leaves it there.
+    pub(crate) fn wait_for_a_message(&self) {
+        while self.local.world().queues().visible(self.now(), QUEUE).is_empty() {
+            match self.next_change() {
+                Some(moment) => self.jump_to(moment.max(self.now() + Duration::from_millis(1))),
+                None => return,
+            }
+        }
+    }
+
+    fn next_change(&self) -> Option<Timestamp> {
+        self.local.world().next_change()
+    }
+
+    fn is_quiet(&self) -> bool {
+        let mut world = self.local.world();
+        world.queues().is_empty(QUEUE) && world.next_change().is_none()
+    }
+
+    /// What GitHub shows on a commit in the end, a context a line.
+    pub(crate) fn shows(&self, sha: &str) -> String {
+        let mut world = self.local.world();
+        let latest = world.github().latest(sample::REPOSITORY, sha);
+        let lines = latest.values().map(|status| {
+            let description = status.description.as_deref().unwrap_or_default();
+            format!("{} {}: {description}", status.context, state(status.state))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Every status that was posted, in order, a line each.
+    pub(crate) fn posted(&self) -> String {
+        let mut world = self.local.world();
+        let (posted, _) = world.github().posted_since(0);
+        posted.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How many statuses stand on a commit in a context.
+    pub(crate) fn posts(&self, sha: &str, context: &str) -> usize {
+        let mut world = self.local.world();
+        world
+            .github()
+            .statuses(sample::REPOSITORY, sha)
+            .iter()
+            .filter(|status| status.context == context)
+            .count()
+    }
+
+    /// Commits of the pipeline's executions in the order in which they were started, each with its status.
+    pub(crate) fn executions(&self) -> Vec<(String, &'static str)> {
+        let mut world = self.local.world();
+        let mut executions = world.pipelines().executions(sample::PIPELINE);
+        executions.sort_by_key(|execution| execution.started);
+        executions
+            .into_iter()
+            .map(|execution| (execution.commit.unwrap_or_default(), execution.status))
+            .collect()
+    }
+
+    /// What GitHub holds is the truth: each commit shows what the newest execution of it came to, for the execution and
+    /// for every stage that it began; nothing is pending; no context has more statuses than its account.
+    pub(crate) fn assert_truth(&self) {
+        let mut world = self.local.world();
+        let mut executions = world.pipelines().executions(sample::PIPELINE);
+        executions.sort_by_key(|execution| execution.started);
+        let newest: BTreeMap<String, ExecutionView> = executions
+            .into_iter()
+            .map(|execution| (execution.commit.clone().expect("a commit that is known"), execution))
+            .collect();
+        for (commit, execution) in newest {
+            let latest = world.github().latest(sample::REPOSITORY, &commit);
+            let of = |context: String| latest.get(&context).map(|status| status.state);
+            let own = match execution.status {
+                "Succeeded" => State::Success,
+                "Failed" => State::Failure,
+                "Stopped" | "Cancelled" | "Superseded" => State::Error,
+                other => panic!("{commit} is not over: {other}"),
+            };
+            assert_eq!(
+                of(format!("codepipeline/{}", sample::PIPELINE)),
+                Some(own),
+                "{commit}: {latest:#?}"
+            );
+            for stage in &execution.stages {
+                let expected = match stage.status {
+                    Some("Succeeded" | "Skipped") => Some(State::Success),
+                    Some("Failed") => Some(State::Failure),
+                    Some(_) => Some(own),
+                    None => None,
+                };
+                let shown = of(format!("codepipeline/{}/{}", sample::PIPELINE, stage.name));
+                assert_eq!(shown, expected, "{commit}, {}: {latest:#?}", stage.name);
+            }
+        }
+    }
+
+    /// Id of the newest execution.
+    pub(crate) fn newest_execution(&self) -> String {
+        let mut world = self.local.world();
+        let executions = world.pipelines().executions(sample::PIPELINE);
+        executions
+            .into_iter()
+            .max_by_key(|execution| execution.started)
+            .expect("an execution")
+            .id
+    }
+
+    /// How often an operation was called.
+    pub(crate) fn calls(&self, operation: &str) -> usize {
+        self.local
+            .world()
+            .journal()
+            .iter()
+            .filter(|call| call.operation == operation)
+            .count()
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<String> {
+        self.local.world().queues().bodies(pipehook::local::DEAD_LETTERS)
+    }
+}
+
+/// `abc1234 codepipeline/node-server pending: Queued`.
+fn line(posted: &PostedStatus) -> String {
+    let status = &posted.status;
+    let description = status.description.as_deref().unwrap_or_default();
+    format!(
+        "{} {} {}: {description}",
+        &posted.sha[..7],
+        status.context,
+        state(status.state)
+    )
+}
+
+fn state(state: State) -> &'static str {
+    match state {
+        State::Error => "error",
+        State::Failure => "failure",
+        State::Pending => "pending",
+        State::Success => "success",
+    }
+}
+
+/// What the stories called is left for the check against the services' own models.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let Some(folder) = std::env::var_os("PIPEHOOK_TEST_JOURNALS") else {
+            return;
+        };
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{}-{}.jsonl", std::process::id(), NEXT.fetch_add(1, Ordering::SeqCst));
+        let folder = std::path::PathBuf::from(folder);
+        let journal = self.local.world().journal_json_lines();
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::write(folder.join(name), journal))
+            .unwrap();
+    }
+}

@@ -1,0 +1,538 @@
+//! The promises, under what goes wrong: duplicates, crashes, late workers, lost events, outages.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{SECRET, Scene};
+use http::StatusCode;
+use pipehook::local::{DEAD_LETTERS, QUEUE, sample};
+use pipehook::standin::{EventFault, Fault, Outcome, PipelineSpec, Script, When};
+
+const EXECUTION: &str = "codepipeline/node-server";
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Promise 1: 202 means that it is on the queue.
+#[tokio::test]
+async fn nothing_is_acknowledged_before_it_is_durable() {
+    let scene = Scene::new().await;
+    scene
+        .local
+        .world()
+        .faults()
+        .add("sqs", "SendMessage", When::Always, Fault::ServerError);
+    let response = scene.deliver("push", &sample::push("main", "Say hello", &["a"])).await;
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    insta::assert_snapshot!(response.body(), @r#"{"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0000","error":"the queue did not take the message; redeliver later"}"#);
+    scene.local.world().faults().clear();
+    let sha = scene.push("Say hello").await;
+    scene.run().await;
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+}
+
+/// Promise 1: retried through outages of up to a day.
+#[tokio::test]
+async fn a_push_outlives_an_outage_of_codepipeline() {
+    let scene = Scene::new().await;
+    let now = scene.now();
+    let outage = When::Between(now, now + 20 * HOUR);
+    scene
+        .local
+        .world()
+        .faults()
+        .add("codepipeline", "*", outage, Fault::ServerError);
+    let sha = scene.push("Say hello").await;
+    scene.run_for(HOUR).await;
+    insta::assert_snapshot!(scene.shows(&sha), @"codepipeline/node-server pending: Queued: CodePipeline can't start it yet; tried again until it does");
+    scene.run().await;
+    scene.assert_truth();
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+}
+
+#[tokio::test]
+async fn a_push_outlives_an_outage_of_github() {
+    let scene = Scene::new().await;
+    let now = scene.now();
+    scene
+        .local
+        .world()
+        .faults()
+        .add("github", "*", When::Between(now, now + 20 * HOUR), Fault::BadGateway);
+    let sha = scene.push("Say hello").await;
+    scene.run().await;
+    scene.assert_truth();
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+}
+
+/// Promise 1: after a day it lies in the dead-letter queue, from where a redrive resumes it.
+#[tokio::test]
+async fn after_a_day_a_redrive_resumes_it() {
+    let scene = Scene::new().await;
+    scene
+        .local
+        .world()
+        .faults()
+        .add("codepipeline", "*", When::Always, Fault::Throttle);
+    let sha = scene.push("Say hello").await;
+    scene.run().await;
+    assert_eq!(scene.dead_letters().len(), 1);
+    assert_eq!(scene.executions(), []);
+    scene.local.world().faults().clear();
+    let now = scene.now();
+    assert_eq!(scene.local.world().queues().redrive(now, DEAD_LETTERS), 1);
+    scene.run().await;
+    scene.assert_truth();
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+}
+
+/// Promise 2: the token comes from the signed body and the pipeline.
+#[tokio::test]
+async fn a_push_that_is_delivered_again_starts_nothing_more() {
+    let scene = Scene::new().await;
+    let payload = sample::push("main", "Say hello", &["a"]).to_string();
+    for delivery in [
+        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
+        "another",
+        "",
+    ] {
+        let response = scene.local.deliver(delivery, "push", &payload, SECRET).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        scene.run_for(Duration::from_secs(45)).await;
+    }
+    scene.run().await;
+    let late = scene.local.deliver("a-day-later", "push", &payload, SECRET).await;
+    assert_eq!(late.status(), StatusCode::ACCEPTED);
+    scene.run().await;
+    assert_eq!(scene.executions().len(), 1);
+    scene.assert_truth();
+}
+
+#[tokio::test]
+async fn two_pushes_of_one_commit_to_two_refs_are_two_pushes() {
+    let scene = Scene::new().await;
+    scene.push("Release").await;
+    scene.run().await;
+    scene
+        .deliver("push", &sample::push_to("refs/tags/v1", "Release", &[]))
+        .await;
+    scene.run().await;
+    assert_eq!(scene.executions().len(), 2);
+    scene.assert_truth();
+}
+
+/// Promise 2: SQS delivers at least once, in any order.
+#[tokio::test]
+async fn messages_that_come_twice_and_out_of_order_change_nothing() {
+    let scene = Scene::new().await;
+    scene.local.world().queues().shuffle(true);
+    for message in ["One", "Two"] {
+        scene.local.world().queues().deliver_twice(QUEUE, 3);
+        scene.push(message).await;
+        scene.run().await;
+    }
+    assert_eq!(scene.executions().len(), 2);
+    scene.assert_truth();
+}
+
+/// Promise 2: the answer of the start is lost, its effect is not.
+#[tokio::test]
+async fn a_start_whose_answer_is_lost_is_not_started_again() {
+    for lost in [1, 3, 7] {
+        let scene = Scene::new().await;
+        scene
+            .local
+            .world()
+            .faults()
+            .next("codepipeline", "StartPipelineExecution", lost, Fault::LostAfter);
+        scene.push("Say hello").await;
+        scene.run().await;
+        assert_eq!(scene.executions().len(), 1, "{lost} answers lost");
+        scene.assert_truth();
+    }
+}
+
+/// Promise 3: what is read is of this execution, whatever the pipeline does otherwise.
+#[tokio::test]
+async fn each_commit_has_the_state_of_its_own_execution() {
+    let scene = Scene::new().await;
+    let broken = sample::sha("Break it");
+    let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1"));
+    scene
+        .local
+        .world()
+        .pipelines()
+        .script_commit(sample::PIPELINE, &broken, failing);
+    for message in ["One", "Break it", "Three"] {
+        scene.push(message).await;
+        scene.run_for(Duration::from_secs(110)).await;
+    }
+    scene.run().await;
+    scene.assert_truth();
+    assert!(
+        scene
+            .shows(&broken)
+            .contains("codepipeline/node-server failure: Build failed")
+    );
+}
+
+/// Promise 4: a worker that dies between any two of its calls loses nothing and starts nothing twice.
+#[tokio::test]
+async fn a_crash_at_any_call_changes_nothing_in_the_end() {
+    let mut crashes = 0;
+    for n in 1.. {
+        let scene = Scene::new().await;
+        let failing = Script::new().on("Staging", "Deploy", Outcome::fail(20, "JobFailed", "no capacity"));
+        scene.local.world().pipelines().script(sample::PIPELINE, failing);
+        scene.push("Say hello").await;
+        let has_died = scene.run_and_crash_at_call(n).await;
+        assert_eq!(scene.executions().len(), 1, "crash at call {n}");
+        scene.assert_truth();
+        assert_eq!(scene.dead_letters(), Vec::<String>::new(), "crash at call {n}");
+        if !has_died {
+            break;
+        }
+        crashes += 1;
+    }
+    assert!(crashes > 30, "{crashes} crashes");
+}
+
+/// Promise 4: whoever posts last has checked last.
+#[tokio::test]
+async fn a_late_worker_with_an_old_reading_does_not_have_the_last_word() {
+    for elapsed in [0, 20, 60, 120] {
+        let mut overtaken = 0;
+        for n in 1..=12 {
+            let scene = Scene::new().await;
+            scene.push("Say hello").await;
+            scene.run_for(Duration::from_secs(elapsed)).await;
+            scene.wait_for_a_message();
+            overtaken += usize::from(scene.overtake_at_call(n).await);
+            scene.run().await;
+            scene.assert_truth();
+        }
+        assert!(overtaken > 2, "{overtaken} overtaken");
+    }
+}
+
+/// Promise 4: events are hints.
+#[tokio::test]
+async fn events_that_are_lost_late_or_doubled_change_nothing() {
+    for fault in [
+        EventFault::Drop,
+        EventFault::Duplicate,
+        EventFault::Delay(Duration::from_secs(90)),
+    ] {
+        let scene = Scene::new().await;
+        scene.local.world().queues().shuffle(true);
+        scene.local.world().faults().events(When::PerMille(500), fault);
+        let broken = sample::sha("Two");
+        let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1"));
+        scene
+            .local
+            .world()
+            .pipelines()
+            .script_commit(sample::PIPELINE, &broken, failing);
+        for message in ["One", "Two", "Three"] {
+            scene.push(message).await;
+            scene.run_for(Duration::from_secs(70)).await;
+        }
+        scene.run().await;
+        scene.assert_truth();
+    }
+}
+
+#[tokio::test]
+async fn without_any_event_the_truth_comes_all_the_same() {
+    let scene = Scene::new().await;
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    scene.push("Say hello").await;
+    scene.run().await;
+    scene.assert_truth();
+}
+
+/// Promise 4: an end that somebody covered is put back.
+#[tokio::test]
+async fn an_event_puts_back_an_end_that_was_covered() {
+    let scene = Scene::new().await;
+    let sha = scene.push("Say hello").await;
+    scene.run().await;
+    let event = serde_json::json!({
+        "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
+        "detail": { "pipeline": sample::PIPELINE, "execution-id": scene.newest_execution(), "state": "STARTED" },
+    });
+    let posts = scene.posts(&sha, EXECUTION);
+    let now = scene.now();
+    scene.local.world().queues().inject(now, QUEUE, &event.to_string());
+    scene.run().await;
+    assert_eq!(
+        scene.posts(&sha, EXECUTION),
+        posts,
+        "a late event of the start says nothing new"
+    );
+    scene.assert_truth();
+}
+
+/// Promise 4: the newer execution of a commit has the word.
+#[tokio::test]
+async fn a_late_event_of_an_older_execution_does_not_cover_a_newer_one() {
+    let scene = Scene::new().await;
+    let failing = Script::new().on_attempt("Staging", "Deploy", 1, Outcome::fail(20, "JobFailed", "no capacity"));
+    scene.local.world().pipelines().script(sample::PIPELINE, failing);
+    scene.push("Release").await;
+    scene.run().await;
+    let older = scene.newest_execution();
+    scene.local.world().pipelines().script(sample::PIPELINE, Script::new());
+    scene
+        .deliver("push", &sample::push_to("refs/tags/v1", "Release", &[]))
+        .await;
+    scene.run().await;
+    let event = serde_json::json!({
+        "source": "aws.codepipeline", "detail-type": "CodePipeline Stage Execution State Change",
+        "detail": { "pipeline": sample::PIPELINE, "execution-id": older, "stage": "Staging", "state": "FAILED" },
+    });
+    let now = scene.now();
+    scene.local.world().queues().inject(now, QUEUE, &event.to_string());
+    scene.run().await;
+    scene.assert_truth();
+}
+
+/// Promise 6.
+#[tokio::test]
+async fn a_long_run_posts_a_bounded_number() {
+    let scene = Scene::new().await;
+    let long = Script::new().on("Build", "Build", Outcome::succeed(6 * 3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    let sha = scene.push("Build for hours").await;
+    scene.run().await;
+    scene.assert_truth();
+    assert!(scene.posts(&sha, "codepipeline/node-server/Build") <= 4);
+    assert!(scene.posts(&sha, EXECUTION) <= 6);
+}
+
+#[tokio::test]
+async fn github_failing_now_and_then_is_no_matter() {
+    for fault in [
+        Fault::BadGateway,
+        Fault::Nonsense,
+        Fault::LostBefore,
+        Fault::LostAfter,
+        Fault::SecondaryLimit {
+            status: 403,
+            retry_after: Some(70),
+        },
+        Fault::SecondaryLimit {
+            status: 429,
+            retry_after: None,
+        },
+        Fault::PrimaryLimit {
+            reset_after: Duration::from_secs(1800),
+        },
+        Fault::NotFound,
+        Fault::AccessDenied,
+        Fault::Unauthorized,
+    ] {
+        let scene = Scene::new().await;
+        let told = format!("{fault:?}");
+        scene
+            .local
+            .world()
+            .faults()
+            .add("github", "*", When::PerMille(300), fault);
+        scene.push("Say hello").await;
+        scene.run_for(HOUR).await;
+        scene.local.world().faults().clear();
+        scene.run().await;
+        println!("{told}");
+        scene.assert_truth();
+        assert_eq!(scene.executions().len(), 1, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn aws_failing_now_and_then_is_no_matter() {
+    for fault in [
+        Fault::Throttle,
+        Fault::ServerError,
+        Fault::Nonsense,
+        Fault::LostBefore,
+        Fault::LostAfter,
+    ] {
+        let scene = Scene::new().await;
+        let told = format!("{fault:?}");
+        for service in ["codepipeline", "sqs", "ssm"] {
+            scene
+                .local
+                .world()
+                .faults()
+                .add(service, "*", When::PerMille(300), fault.clone());
+        }
+        let payload = sample::push("main", "Say hello", &["a"]);
+        while scene.deliver("push", &payload).await.status() != StatusCode::ACCEPTED {}
+        scene.run_for(HOUR).await;
+        scene.local.world().faults().clear();
+        scene.run().await;
+        println!("{told}");
+        scene.assert_truth();
+        assert_eq!(scene.executions().len(), 1, "{told}");
+    }
+}
+
+/// GitHub's wait is obeyed: no call is made before it is over.
+#[tokio::test]
+async fn a_rate_limit_is_waited_out_even_beyond_the_longest_delay_of_a_message() {
+    let scene = Scene::new().await;
+    let reset_after = Duration::from_secs(2400);
+    scene
+        .local
+        .world()
+        .faults()
+        .next("github", "*", 1, Fault::PrimaryLimit { reset_after });
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    scene.push("Say hello").await;
+    let began = scene.now();
+    scene.run().await;
+    scene.assert_truth();
+    let world = scene.local.world();
+    let github: Vec<_> = world.journal().iter().filter(|call| call.service == "github").collect();
+    assert!(
+        github[1].at.since(began) >= reset_after,
+        "asked again after {:?}",
+        github[1].at.since(began)
+    );
+}
+
+#[tokio::test]
+async fn a_repository_that_moved_is_followed() {
+    for write_status in [301, 307] {
+        let scene = Scene::new().await;
+        scene
+            .local
+            .world()
+            .github()
+            .rename(sample::REPOSITORY, "octo-org/renamed");
+        scene.local.world().github().redirect_writes_with(write_status);
+        let sha = scene.push("Say hello").await;
+        scene.run().await;
+        let mut world = scene.local.world();
+        let latest = world.github().latest("octo-org/renamed", &sha);
+        assert_eq!(latest.len(), 4, "{latest:?}");
+        assert!(
+            latest[EXECUTION]
+                .description
+                .as_deref()
+                .unwrap()
+                .starts_with("Deployed")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_github_does_not_know_is_still_built() {
+    let scene = Scene::new().await;
+    scene
+        .local
+        .world()
+        .github()
+        .accept_any_commit(sample::REPOSITORY, false);
+    let sha = scene.push("Gone").await;
+    scene.run().await;
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+    assert_eq!((scene.posted().as_str(), scene.dead_letters().len()), ("", 0));
+}
+
+#[tokio::test]
+async fn a_token_that_loses_access_and_gets_it_back() {
+    let scene = Scene::new().await;
+    let sha = scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(30)).await;
+    scene.local.world().github().revoke(common::TOKEN);
+    scene.run_for(HOUR).await;
+    assert_eq!(
+        scene.executions(),
+        [(sha.clone(), "Succeeded")],
+        "the run goes on without GitHub"
+    );
+    scene.local.world().github().add_token("ghp_theNextOne", "octocat");
+    scene.local.put_github_token("ghp_theNextOne");
+    scene.run().await;
+    scene.assert_truth();
+}
+
+#[tokio::test]
+async fn an_execution_that_aws_does_not_know_any_more_does_not_stay_pending() {
+    let scene = Scene::new().await;
+    let sha = scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(60)).await;
+    scene
+        .local
+        .world()
+        .faults()
+        .add("codepipeline", "*", When::Always, Fault::NotFound);
+    scene.run().await;
+    insta::assert_snapshot!(scene.shows(&sha), @"
+    codepipeline/node-server error: The execution is gone: its pipeline was deleted or recreated
+    codepipeline/node-server/Build error: The execution is gone: its pipeline was deleted or recreated
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    ");
+}
+
+#[tokio::test]
+async fn a_pipeline_that_cannot_be_started_says_what_to_mend() {
+    let missing = Scene::with(sample::ROUTES, PipelineSpec::classic("another", sample::REPOSITORY)).await;
+    let sha = missing.push("Say hello").await;
+    missing.run().await;
+    insta::assert_snapshot!(missing.shows(&sha), @"codepipeline/node-server error: Can't start: no pipeline node-server in us-east-1; mend the route's pipeline, or create it");
+
+    let v1 = PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY).kind(pipehook::standin::PipelineType::V1);
+    let unpinnable = Scene::with(sample::ROUTES, v1).await;
+    let sha = unpinnable.push("Say hello").await;
+    unpinnable.run().await;
+    insta::assert_snapshot!(unpinnable.shows(&sha), @r#"codepipeline/node-server error: Can't start: ValidationException: Pipeline variables and source revision overri…; check source_action and variables (V1: source_action = "")"#);
+
+    let denied = Scene::new().await;
+    denied.local.world().faults().add(
+        "codepipeline",
+        "StartPipelineExecution",
+        When::Always,
+        Fault::AccessDenied,
+    );
+    let sha = denied.push("Say hello").await;
+    denied.run().await;
+    insta::assert_snapshot!(denied.shows(&sha), @"codepipeline/node-server error: Can't start: the worker's role may not; allow codepipeline:StartPipelineExecution on node-server");
+    assert_eq!(denied.dead_letters(), Vec::<String>::new());
+}
+
+/// A rotated secret and a changed configuration are in force within five minutes, without a deploy.
+#[tokio::test]
+async fn settings_change_without_a_deploy() {
+    let scene = Scene::new().await;
+    scene.push("One").await;
+    scene.local.put_webhook_secret("the new one");
+    scene.local.put_routes("");
+    let payload = sample::push("main", "Two", &["a"]).to_string();
+    let early = scene.local.deliver("d", "push", &payload, "the new one").await;
+    assert_eq!(early.status(), StatusCode::UNAUTHORIZED);
+    scene.run_for(Duration::from_secs(301)).await;
+    let late = scene.local.deliver("d", "push", &payload, "the new one").await;
+    insta::assert_snapshot!(late.body(), @r#"{"delivery":"d","event":"push","decisions":[{"decision":"ignored","reason":"no route is for octo-org/node-server"}]}"#);
+    let old = scene.local.deliver("d", "push", &payload, SECRET).await;
+    assert_eq!(old.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_read_again_stay_as_they_were() {
+    let scene = Scene::new().await;
+    scene.push("One").await;
+    scene.local.put_config("[[route]]\nrepository = 7");
+    scene.run_for(Duration::from_secs(301)).await;
+    scene.push("Two").await;
+    scene
+        .local
+        .world()
+        .faults()
+        .add("ssm", "*", When::Always, Fault::ServerError);
+    scene.run_for(Duration::from_secs(301)).await;
+    scene.push("Three").await;
+}
