@@ -277,7 +277,29 @@ def envelopes():
         "api-gateway-rest-push-main": api_gateway_rest(push_headers, push, "push-main"),
         "alb-push-main": alb(push_headers, push, "push-main"),
         "sqs-eventbridge": sqs_batch(compact("codepipeline-stage-failed")),
+        "sqs-start": sqs_batch(start_message("push-main")),
     }
+
+
+def start_message(name, pipeline="node-server"):
+    """What the webhook puts on the queue for a push that starts a pipeline."""
+    body = delivery(name)
+    push = json.loads(body)
+    token = hashlib.sha256(pipeline.encode() + b"\0" + body).hexdigest()
+    message = {
+        "delivery": guid(name),
+        "first_sent": TIME_EPOCH,
+        "job": "start",
+        "pipeline": pipeline,
+        "repository": push["repository"]["full_name"],
+        "commit": push["head_commit"]["id"],
+        "ref": push["ref"],
+        "source_action": "Source",
+        "variables": [],
+        "options": {"superseded": "error"},
+        "token": f"pipehook-{token}",
+    }
+    return json.dumps(message, separators=(",", ":"))
 
 
 def main():

@@ -122,3 +122,29 @@ fn no_file_is_left_out() {
     let left_out: Vec<_> = files().into_keys().filter(|name| !covered(name)).collect();
     assert_eq!(left_out, Vec::<String>::new());
 }
+
+/// The start message among the samples is the one that the webhook makes of the sample push.
+#[tokio::test]
+async fn the_sampled_start_message_is_the_webhooks() {
+    let scene = scene().await;
+    let files = files();
+    scene
+        .local
+        .deliver("b4d5", "push", &files["push-main"], common::SECRET)
+        .await;
+    let made: Value = serde_json::from_str(&scene.local.world().queues().bodies(QUEUE)[0]).unwrap();
+    let batch: Value = serde_json::from_str(&files["sqs-start"]).unwrap();
+    let sampled: Value = serde_json::from_str(batch["Records"][0]["body"].as_str().unwrap()).unwrap();
+    for field in [
+        "job",
+        "pipeline",
+        "repository",
+        "commit",
+        "ref",
+        "source_action",
+        "token",
+        "options",
+    ] {
+        assert_eq!(made[field], sampled[field], "{field}");
+    }
+}

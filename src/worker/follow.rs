@@ -17,7 +17,7 @@ use crate::links;
 use crate::queue::message::{self, FieldError, Follow, Job, Message, Reported};
 
 /// Readings within one wake-up, while what they show keeps moving.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: u32 = 4;
 
 /// The next look where the readings of one wake-up never came to rest.
 const STILL_MOVING: Duration = Duration::from_secs(2);
@@ -164,8 +164,8 @@ impl Worker {
         mut seen: Option<Seen>,
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
         let mut has_asked = false;
-        let mut last = None;
-        for _ in 0..MAX_ROUNDS {
+        let mut rounds = 0;
+        loop {
             let (snapshot, shown) = match seen.take() {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
                 None => {
@@ -191,20 +191,13 @@ impl Worker {
             let posted = posted.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
             *reported = told;
             has_asked = true;
-            if posted == 0 {
+            rounds += 1;
+            if posted == 0 || rounds == MAX_ROUNDS {
                 return Ok(Looked {
                     snapshot,
-                    settled: true,
+                    settled: posted == 0,
                 });
             }
-            last = Some(snapshot);
-        }
-        match last {
-            Some(snapshot) => Ok(Looked {
-                snapshot,
-                settled: false,
-            }),
-            None => Err((Cause::OutOfTime, None)),
         }
     }
 

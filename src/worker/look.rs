@@ -79,6 +79,10 @@ impl Worker {
             source_action: route.source_action.clone(),
             options: route.options.clone(),
         };
+        if happening == Happening::ExecutionResumed && snapshot.is_final() {
+            // The event was faster than what we read: nobody would notice that the run goes on.
+            self.come_back(message, job, AFTER_START).await?;
+        }
         let seen = Seen { snapshot, shown };
         if is_followed || seen.snapshot.is_final() {
             return self

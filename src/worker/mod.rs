@@ -29,7 +29,7 @@ use crate::settings::{Secret, SettingsStore};
 use event::{Happening, PipelineEvent};
 use trouble::{Cause, Trouble, next_try};
 
-/// Left of an invocation's time for sending what is left to do as a message.
+/// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
 const RESERVE: Duration = Duration::from_secs(4);
 
 /// The handler, behind the queue.
@@ -80,7 +80,7 @@ impl Worker {
     /// Messages about one execution are taken one after the other, for two at the same time would post the same; all
     /// else runs side by side, and one that fails does not hurt another.
     pub async fn handle(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
-        let until = self.clock.now() + time.saturating_sub(RESERVE);
+        let until = self.clock.now() + time.saturating_sub(RESERVE.min(time / 4));
         let mut failed: Vec<String> = Vec::new();
         let mut groups: Vec<(Option<(String, String)>, Vec<Record>)> = Vec::new();
         for message in batch.records {
@@ -106,7 +106,6 @@ impl Worker {
         }
         let done = join_all(groups.into_iter().map(|(_, records)| self.handle_group(records, until))).await;
         failed.extend(done.into_iter().flatten());
-        metrics::count(&self.clock, "WakeUps", &[]);
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = failed
             .into_iter()
