@@ -88,7 +88,7 @@ async fn every_event_of_codepipeline_makes_the_worker_look() {
         let scene = scene().await;
         let now = scene.now();
         scene.local.world().queues().inject(now, QUEUE, &text);
-        assert!(scene.handle_one_batch().await);
+        scene.run_for(std::time::Duration::from_secs(5)).await;
         assert_eq!(scene.calls("GetPipelineExecution"), 1, "{name}");
         looked += 1;
     }

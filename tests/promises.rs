@@ -78,6 +78,7 @@ async fn after_a_day_a_redrive_resumes_it() {
     scene.run().await;
     assert_eq!(scene.dead_letters().len(), 1);
     assert_eq!(scene.executions(), []);
+    insta::assert_snapshot!(scene.shows(&sha), @"codepipeline/node-server error: Given up after a day of failures; redrive pipehook's dead-letter queue to go on");
     scene.local.world().faults().clear();
     let now = scene.now();
     assert_eq!(scene.local.world().queues().redrive(now, DEAD_LETTERS), 1);
@@ -183,8 +184,12 @@ async fn a_crash_at_any_call_changes_nothing_in_the_end() {
     let mut crashes = 0;
     for n in 1.. {
         let scene = Scene::new().await;
-        let failing = Script::new().on("Staging", "Deploy", Outcome::fail(20, "JobFailed", "no capacity"));
-        scene.local.world().pipelines().script(sample::PIPELINE, failing);
+        let short = Script::new().on("Build", "Build", Outcome::succeed(8)).on(
+            "Staging",
+            "Deploy",
+            Outcome::fail(8, "JobFailed", "no capacity"),
+        );
+        scene.local.world().pipelines().script(sample::PIPELINE, short);
         scene.push("Say hello").await;
         let has_died = scene.run_and_crash_at_call(n).await;
         assert_eq!(scene.executions().len(), 1, "crash at call {n}");
@@ -489,7 +494,7 @@ async fn a_pipeline_that_cannot_be_started_says_what_to_mend() {
     let unpinnable = Scene::with(sample::ROUTES, v1).await;
     let sha = unpinnable.push("Say hello").await;
     unpinnable.run().await;
-    insta::assert_snapshot!(unpinnable.shows(&sha), @r#"codepipeline/node-server error: Can't start: ValidationException: Pipeline variables and source revision overri…; check source_action and variables (V1: source_action = "")"#);
+    insta::assert_snapshot!(unpinnable.shows(&sha), @r#"codepipeline/node-server error: Can't start: Pipeline variables and source revision overrides are only supporte…; check source_action and variables (V1: source_action = "")"#);
 
     let denied = Scene::new().await;
     denied.local.world().faults().add(

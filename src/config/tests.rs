@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::report::State;
+use crate::domain::route::PullRequests;
 
 fn error(text: &str) -> String {
     Config::parse(text).unwrap_err().to_string()
@@ -33,6 +34,19 @@ fn only_repository_and_pipeline_are_required() {
 fn an_empty_source_action_leaves_the_pipeline_unpinned() {
     let config = Config::parse("[[route]]\nrepository = \"o/r\"\npipeline = \"p\"\nsource_action = \"\"").unwrap();
     assert_eq!(config.routes.0[0].source_action, None);
+}
+
+#[test]
+fn pull_requests_are_taken_all_or_none_or_by_their_base() {
+    let taken = |value: &str| {
+        let text = format!("[[route]]\nrepository = \"o/r\"\npipeline = \"p\"\npull_requests = {value}");
+        Config::parse(&text).map(|config| config.routes.0[0].pull_requests.clone())
+    };
+    assert!(matches!(taken("true").unwrap(), PullRequests::All));
+    assert!(matches!(taken("false").unwrap(), PullRequests::None));
+    assert!(matches!(taken("{ base = [\"main\"] }").unwrap(), PullRequests::Into(_)));
+    assert!(taken("{ bases = [\"main\"] }").is_err());
+    insta::assert_snapshot!(taken("{ base = [\"[\"] }").unwrap_err(), @r#"the configuration is wrong in line 4: `base` holds "[", which is no glob: unclosed character class; missing ']'"#);
 }
 
 #[test]

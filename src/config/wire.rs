@@ -42,7 +42,7 @@ struct RouteEntry {
     tags: Option<Spanned<Vec<String>>>,
     paths: Option<Spanned<Vec<String>>>,
     paths_ignore: Option<Spanned<Vec<String>>>,
-    pull_requests: Option<PullRequestsEntry>,
+    pull_requests: Option<Spanned<PullRequestsEntry>>,
     pipeline: Spanned<String>,
     source_action: Option<Spanned<String>>,
     environment: Option<String>,
@@ -67,7 +67,7 @@ enum PullRequestsEntry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BaseEntry {
-    base: Spanned<Vec<String>>,
+    base: Vec<String>,
 }
 
 /// A mistake and where it is.
@@ -137,10 +137,14 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
             Some(name.get_ref().clone())
         }
     };
-    let pull_requests = match &entry.pull_requests {
-        None | Some(PullRequestsEntry::Any(false)) => PullRequests::None,
-        Some(PullRequestsEntry::Any(true)) => PullRequests::All,
-        Some(PullRequestsEntry::Into(into)) => PullRequests::Into(patterns("base", &into.base)?),
+    let pull_requests = match entry
+        .pull_requests
+        .as_ref()
+        .map(|entry| (entry.get_ref(), entry.span()))
+    {
+        None | Some((PullRequestsEntry::Any(false), _)) => PullRequests::None,
+        Some((PullRequestsEntry::Any(true), _)) => PullRequests::All,
+        Some((PullRequestsEntry::Into(into), place)) => PullRequests::Into(patterns("base", &into.base, place)?),
     };
     let superseded = match &entry.superseded {
         None => State::Error,
@@ -156,7 +160,7 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         repository,
         branches: match &entry.branches {
             None => Branches::Default,
-            Some(branches) => Branches::Matching(patterns("branches", branches)?),
+            Some(branches) => Branches::Matching(patterns("branches", branches.get_ref(), branches.span())?),
         },
         tags: optional_patterns("tags", entry.tags.as_ref())?.unwrap_or_default(),
         paths: optional_patterns("paths", entry.paths.as_ref())?,
@@ -173,14 +177,16 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
 }
 
 fn optional_patterns(key: &str, texts: Option<&Spanned<Vec<String>>>) -> Result<Option<Patterns>, Mistake> {
-    texts.map(|texts| patterns(key, texts)).transpose()
+    texts
+        .map(|texts| patterns(key, texts.get_ref(), texts.span()))
+        .transpose()
 }
 
-fn patterns(key: &str, texts: &Spanned<Vec<String>>) -> Result<Patterns, Mistake> {
-    Patterns::new(texts.get_ref()).map_err(|(index, error)| {
-        let pattern = texts.get_ref().get(index).map(String::as_str).unwrap_or_default();
+fn patterns(key: &str, texts: &[String], place: Range<usize>) -> Result<Patterns, Mistake> {
+    Patterns::new(texts).map_err(|(index, error)| {
+        let pattern = texts.get(index).map(String::as_str).unwrap_or_default();
         (
-            texts.span(),
+            place,
             format!("`{key}` holds \"{pattern}\", which is no glob: {}", error.kind()),
         )
     })

@@ -200,6 +200,10 @@ pub fn execution_gone() -> String {
     "The execution is gone: its pipeline was deleted or recreated".to_owned()
 }
 
+pub fn given_up() -> String {
+    "Given up after a day of failures; redrive pipehook's dead-letter queue to go on".to_owned()
+}
+
 pub fn left_out(reason: &str) -> String {
     clip(&format!("Skipped: {reason}"))
 }

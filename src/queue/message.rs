@@ -2,6 +2,8 @@
 //!
 //! Functions of two versions meet here during a deploy: fields are added with a default, never renamed or removed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{CommitSha, Ref, RepositoryName};
@@ -229,6 +231,12 @@ impl Message {
             retry: None,
             job,
         }
+    }
+
+    /// How much longer GitHub asked not to be called; the wait may be longer than the longest delay of a message.
+    pub fn waits_for_github(&self, now: Timestamp) -> Option<Duration> {
+        let not_before = self.retry.as_ref()?.not_before.map(Timestamp::from_millis)?;
+        (now < not_before).then(|| not_before.since(now))
     }
 
     /// The body of the message. SQS takes what XML 1.0 has a place for; of the characters that JSON does not escape

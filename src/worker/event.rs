@@ -3,6 +3,8 @@
 //! They are hints: all that is taken from them is which execution to look at. Numbers in them come as integers, floats
 //! or strings, depending on the day, so nothing that is a number is read.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -15,13 +17,42 @@ pub(super) struct PipelineEvent {
     pub what: Happening,
 }
 
-/// What an event says, as far as it matters for whether somebody has to begin to follow.
+/// What an event says, as far as it matters for who looks when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happening {
     ExecutionStarted,
     /// A failed execution was retried: nobody follows it any more.
     ExecutionResumed,
-    Other,
+    /// Something else about the execution as a whole.
+    OfExecution,
+    StageStarted,
+    /// Something else about a stage.
+    OfStage,
+    ActionStarted,
+    /// Something else about an action.
+    OfAction,
+}
+
+impl Happening {
+    /// Whether it is about a part of the execution: more events will come.
+    pub(super) fn is_of_part(self) -> bool {
+        !matches!(
+            self,
+            Self::ExecutionStarted | Self::ExecutionResumed | Self::OfExecution
+        )
+    }
+
+    /// How long to leave it to others. Where a stage ends and the next begins, four events come at the same moment, to
+    /// as many workers; if all looked at once, all would find the same to post, and would post it. So the one that
+    /// always comes looks at once, and the others a little later, mostly to find that all has been said.
+    pub(super) fn wait(self) -> Option<Duration> {
+        match self {
+            Self::ExecutionStarted | Self::ExecutionResumed | Self::OfExecution | Self::StageStarted => None,
+            Self::OfStage => Some(Duration::from_secs(2)),
+            Self::ActionStarted => Some(Duration::from_secs(3)),
+            Self::OfAction => Some(Duration::from_secs(4)),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -62,11 +93,14 @@ pub(super) fn parse(body: &Value) -> Result<Option<PipelineEvent>, serde_json::E
         return Ok(None);
     }
     let detail = Detail::deserialize(&envelope.detail)?;
-    let is_pipelines = envelope.detail_type == "CodePipeline Pipeline Execution State Change";
-    let what = match detail.state.as_str() {
-        "STARTED" if is_pipelines => Happening::ExecutionStarted,
-        "RESUMED" if is_pipelines => Happening::ExecutionResumed,
-        _ => Happening::Other,
+    let what = match (envelope.detail_type.as_str(), detail.state.as_str()) {
+        ("CodePipeline Pipeline Execution State Change", "STARTED") => Happening::ExecutionStarted,
+        ("CodePipeline Pipeline Execution State Change", "RESUMED") => Happening::ExecutionResumed,
+        ("CodePipeline Stage Execution State Change", "STARTED" | "RESUMED") => Happening::StageStarted,
+        ("CodePipeline Stage Execution State Change", _) => Happening::OfStage,
+        ("CodePipeline Action Execution State Change", "STARTED") => Happening::ActionStarted,
+        ("CodePipeline Action Execution State Change", _) => Happening::OfAction,
+        _ => Happening::OfExecution,
     };
     Ok(Some(PipelineEvent {
         id: envelope.id,
@@ -100,7 +134,7 @@ mod tests {
         let stage = parse(&event("CodePipeline Stage Execution State Change", "STARTED"))
             .unwrap()
             .unwrap();
-        assert_eq!(stage.what, Happening::Other);
+        assert_eq!(stage.what, Happening::StageStarted);
     }
 
     #[test]

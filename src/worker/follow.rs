@@ -91,7 +91,7 @@ impl Worker {
                     "the execution is gone"
                 );
                 return self
-                    .close_gone(&run)
+                    .close(&run, text::execution_gone())
                     .await
                     .map_err(|cause| Trouble::passing(cause, again(&job)));
             }
@@ -255,18 +255,35 @@ impl Worker {
         Ok(open.len())
     }
 
-    /// Ends what is pending of an execution that AWS does not know any more.
-    async fn close_gone(&self, run: &Run) -> Result<(), Cause> {
+    /// Ends what is pending of an execution that can't be followed any more, with the reason.
+    async fn close(&self, run: &Run, reason: String) -> Result<(), Cause> {
         let shown = self.shown(&run.repository, &run.commit).await?;
         for context in shown.pending_of(&run.pipeline, &run.execution) {
             let report = Report {
                 context,
                 state: State::Error,
-                description: text::execution_gone(),
+                description: reason.clone(),
             };
             self.post(run, &run.commit, &report).await?;
         }
         Ok(())
+    }
+
+    /// A message goes to the dead-letter queue: what it would have reported does not stay pending until somebody
+    /// redrives it. It is a last try, and the message is kept whether it works out or not.
+    pub(super) async fn tell_that_it_was_given_up(&self, job: &Job) {
+        let told = match job {
+            Job::Start(job) => self.close_queued(job).await,
+            Job::Follow(job) => match Run::from_message(job) {
+                Ok(run) => self.close(&run, text::given_up()).await,
+                Err(error) => Err(error.into()),
+            },
+            // A skip was never pending, and the chain of whatever is looked at speaks for itself.
+            Job::Skip(_) | Job::Look(_) => Ok(()),
+        };
+        if let Err(cause) = told {
+            tracing::warn!(pipeline = job.pipeline(), %cause, "GitHub was not told that the run was given up");
+        }
     }
 
     pub(super) async fn shown(&self, repository: &RepositoryName, commit: &CommitSha) -> Result<ShownStatuses, Cause> {

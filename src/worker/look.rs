@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use super::Worker;
 use super::event::Happening;
 use super::follow::{Run, Seen};
 use super::trouble::Trouble;
+use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
 use crate::domain::event::{CommitSha, RepositoryName};
 use crate::domain::execution::ExecutionSnapshot;
@@ -54,17 +54,22 @@ impl Worker {
         let Some(commit) = snapshot.commit.clone() else {
             return self.look_for_the_commit(message, job, happening, &snapshot).await;
         };
-        let shown = self
-            .shown(&repository, &commit)
-            .await
-            .map_err(|cause| Trouble::passing(cause, again()))?;
+        let shown = match self.shown(&repository, &commit).await {
+            Ok(shown) => shown,
+            // The events of the execution as a whole insist; as many as one has parts would only repeat them.
+            Err(cause) if happening.is_of_part() && needs_mending(&cause) => {
+                tracing::error!(pipeline = job.pipeline, execution = job.execution, %cause, "GitHub can't be asked");
+                return Ok(());
+            }
+            Err(cause) => return Err(Trouble::passing(cause, again())),
+        };
         let is_followed = shown.is_followed(&job.pipeline, &job.execution, snapshot.is_final());
         if !is_followed && !snapshot.is_final() {
             let come_back_after = match happening {
                 _ if job.come_back => None,
                 Happening::ExecutionResumed => None,
                 Happening::ExecutionStarted => Some(AFTER_START),
-                Happening::Other => Some(AFTER_OTHER),
+                _ => Some(AFTER_OTHER),
             };
             if let Some(wait) = come_back_after {
                 return self.come_back(message, job, wait).await;
@@ -116,7 +121,9 @@ impl Worker {
     ) -> Result<(), Trouble> {
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         match next_wake(snapshot, age) {
-            Wake::After(wait) if job.come_back || happening != Happening::Other => {
+            Wake::After(wait)
+                if job.come_back || matches!(happening, Happening::ExecutionStarted | Happening::ExecutionResumed) =>
+            {
                 self.come_back(message, job, wait.max(AFTER_START)).await
             }
             Wake::After(_) => Ok(()),

@@ -165,7 +165,7 @@ impl Worker {
     async fn handle_record(&self, record: Record, until: Timestamp) -> Result<bool, String> {
         let now = self.clock.now();
         let (message, happening) = match record.work {
-            Work::Ours(message) => (*message, Happening::Other),
+            Work::Ours(message) => (*message, Happening::OfExecution),
             Work::Event(event) => {
                 let PipelineEvent {
                     id,
@@ -182,15 +182,11 @@ impl Worker {
                 (Message::new(id, now, job), what)
             }
         };
-        let not_before = message
-            .retry
-            .as_ref()
-            .and_then(|retry| retry.not_before)
-            .map(Timestamp::from_millis);
-        if let Some(not_before) = not_before.filter(|not_before| now < *not_before) {
-            // GitHub's wait may be longer than the longest delay of a message.
-            let sent = self.queue.send(&message, not_before.since(now)).await;
-            return sent.map(|()| false).map_err(|error| {
+        let wait = happening.wait().or_else(|| message.waits_for_github(now));
+        if let Some(wait) = wait {
+            let sent = self.queue.send(&message, wait).await;
+            // An event that waits stands for all that came with it.
+            return sent.map(|()| happening.wait().is_some()).map_err(|error| {
                 tracing::error!(delivery = message.delivery, %error, "a message that has to wait can't be sent again");
                 record.id
             });
@@ -248,6 +244,7 @@ impl Worker {
         }
         let Some((retry, wait)) = next_try(&cause, earlier.as_ref(), job.seed(), self.clock.now()) else {
             tracing::error!(delivery, %cause, "tried for a day; the message goes to the dead-letter queue");
+            self.tell_that_it_was_given_up(&job).await;
             return Err(());
         };
         tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
@@ -334,8 +331,9 @@ impl Record {
             Work::Ours(message) if matches!(message.job, Job::Follow(_)) => 0,
             Work::Event(event) if event.what == Happening::ExecutionResumed => 1,
             Work::Event(event) if event.what == Happening::ExecutionStarted => 2,
-            Work::Ours(_) => 3,
-            Work::Event(_) => 4,
+            Work::Event(event) if event.what.wait().is_none() => 3,
+            Work::Ours(_) => 4,
+            Work::Event(_) => 5,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Worker;
 use super::trouble::{Cause, Trouble};
 use crate::aws::codepipeline::PipelineError;
-use crate::domain::report::{Report, State, execution_context};
+use crate::domain::report::{Report, Shown, State, execution_context};
 use crate::domain::route::StartRequest;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
@@ -135,5 +135,23 @@ impl Worker {
         if let Err(cause) = told {
             tracing::warn!(pipeline = request.pipeline, %cause, "GitHub was not told that the run waits");
         }
+    }
+
+    /// Ends the pending status of a run that waited to be started, and will not be by itself.
+    pub(super) async fn close_queued(&self, job: &Start) -> Result<(), Cause> {
+        let request = job.request()?;
+        let shown = self.shown(&request.repository, &request.commit).await?;
+        let report = Report {
+            context: execution_context(&request.pipeline),
+            state: State::Error,
+            description: text::given_up(),
+        };
+        let waits = |shown: &Shown| shown.state == State::Pending && shown.execution.is_none();
+        if !shown.get(&report.context).is_some_and(waits) {
+            return Ok(());
+        }
+        let url = links::pipeline(&self.region, &request.pipeline);
+        self.post_status(&request.repository, &request.commit, &report, &url)
+            .await
     }
 }

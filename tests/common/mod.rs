@@ -161,7 +161,7 @@ impl Scene {
         self.local
             .world()
             .faults()
-            .add("*", "*", When::Nth(n as u32), Fault::Delay(Duration::from_millis(400)));
+            .add("*", "*", When::Nth(n as u32), Fault::Delay(Duration::from_millis(250)));
         let late_worker = self.local.another_worker();
         let late = self.local.handle_batch(&late_worker, &batch);
         let meanwhile = async {
