@@ -1,5 +1,7 @@
 //! Every file in `events/` is what it says: the webhook and the worker take it as its name tells.
 
+#![allow(clippy::unwrap_used)] // A test ends where something is not as it must be.
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,7 @@
 //! What the functions log (promise 7). It has a test binary of its own, for a subscriber is the whole process's.
 
+#![allow(clippy::unwrap_used)] // A test ends where something is not as it must be.
+
 mod common;
 
 use common::{SECRET, Scene};

@@ -1,5 +1,7 @@
 //! The promises, under what goes wrong: duplicates, crashes, late workers, lost events, outages.
 
+#![allow(clippy::unwrap_used)] // A test ends where something is not as it must be.
+
 mod common;
 
 use std::time::Duration;
@@ -371,7 +373,7 @@ async fn aws_failing_now_and_then_is_no_matter() {
                 .local
                 .world()
                 .faults()
-                .add(service, "*", When::PerMille(300), fault.clone());
+                .add(service, "*", When::PerMille(300), fault);
         }
         let payload = sample::push("main", "Say hello", &["a"]);
         while scene.deliver("push", &payload).await.status() != StatusCode::ACCEPTED {}

@@ -29,7 +29,7 @@ pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
     }
     let running: Vec<_> = snapshot.stages.iter().filter(|stage| stage.is_running()).collect();
     let deploys = |stage: &&Stage| stage.running().any(|action| action.kind == ActionKind::Deploy);
-    if running.iter().any(|stage| deploys(stage)) {
+    if running.iter().any(deploys) {
         return Wake::After(by_age(age).min(DEPLOY));
     }
     let held = matches!(&snapshot.waiting, Some((_, Wait::Held(_))));

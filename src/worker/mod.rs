@@ -50,6 +50,9 @@ struct KnownGitHub {
     client: Arc<GitHub>,
 }
 
+/// A pipeline and an execution of it.
+type About = (String, String);
+
 /// One message of a batch.
 struct Record {
     id: String,
@@ -82,7 +85,7 @@ impl Worker {
     pub async fn handle(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
         let until = self.clock.now() + time.saturating_sub(RESERVE.min(time / 4));
         let mut failed: Vec<String> = Vec::new();
-        let mut groups: Vec<(Option<(String, String)>, Vec<Record>)> = Vec::new();
+        let mut groups: Vec<(Option<About>, Vec<Record>)> = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
             match self.record(message) {
@@ -252,7 +255,7 @@ impl Worker {
             delivery,
             first_sent,
             retry: Some(retry),
-            job,
+            job: *job,
         };
         self.queue.send(&message, wait).await.map_err(|error| {
             tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
@@ -313,8 +316,8 @@ fn needs_mending(cause: &Cause) -> bool {
 }
 
 impl Record {
-    /// Pipeline and execution that the message is about, where it is about one.
-    fn about(&self) -> Option<(String, String)> {
+    /// What the message is about, where it is about an execution.
+    fn about(&self) -> Option<About> {
         match &self.work {
             Work::Event(event) => Some((event.pipeline.clone(), event.execution.clone())),
             Work::Ours(message) => match &message.job {

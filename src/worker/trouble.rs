@@ -40,14 +40,14 @@ pub(super) enum Cause {
 pub(super) struct Trouble {
     pub cause: Cause,
     /// What is left to do, where trying again makes sense. Without it the message goes to the dead-letter queue.
-    pub again: Option<Job>,
+    pub again: Option<Box<Job>>,
 }
 
 impl Trouble {
     pub(super) fn passing(cause: impl Into<Cause>, again: Job) -> Self {
         Self {
             cause: cause.into(),
-            again: Some(again),
+            again: Some(Box::new(again)),
         }
     }
 
