@@ -89,11 +89,11 @@ impl Cli {
         match self.command {
             Command::Demo(arguments) => {
                 log_to_stderr("pipehook=error");
-                functions.run_until(demo::run(arguments)).await
+                functions.run_until(Box::pin(demo::run(arguments))).await
             }
             Command::Dev(arguments) => {
                 log_to_stderr("pipehook=warn");
-                functions.run_until(dev::run(arguments)).await
+                functions.run_until(Box::pin(dev::run(arguments))).await
             }
         }
     }
