@@ -50,6 +50,7 @@ pub enum Error {
     /// Standard output does not take what is to be shown.
     #[error("can't write to standard output: {0}")]
     Output(#[source] io::Error),
+    /// The port is taken, or may not be had.
     #[error("can't listen on 127.0.0.1:{port}: {cause}; --port takes another one")]
     Port { port: u16, cause: io::Error },
     #[error("can't read {}: {cause}", path.display())]
@@ -58,10 +59,13 @@ pub enum Error {
     Write { path: PathBuf, cause: io::Error },
     #[error("{}: {cause}", path.display())]
     Config { path: PathBuf, cause: ConfigError },
+    /// What the webhook answered instead of 202.
     #[error("the webhook did not accept the push of {sha}: {answer}")]
     NotAccepted { sha: String, answer: String },
+    /// The demo's limit of time is over.
     #[error("it took too long; missing: {}", missing.join("; "))]
     TooLong { missing: Vec<String> },
+    /// What GitHub holds in the end and what CodePipeline did are not the same.
     #[error("GitHub does not hold the truth:{}", listed(.0))]
     NotTrue(Vec<String>),
     #[error("it could not be set up: {0}")]

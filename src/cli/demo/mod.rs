@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
         webhook_secret: SECRET,
         github_token: TOKEN,
     };
-    let listens = |cause| Error::Port { port: 0, cause };
+    let listens = |cause| Error::SetUp(format!("can't listen on loopback: {cause}"));
     let local = Arc::new(Local::start(0, pace.clock(), &setup).await.map_err(listens)?);
     set_the_stage(&mut local.world());
     let functions = Functions::start(0, local.clone(), pace.clone())

@@ -160,8 +160,8 @@ impl Human {
 
 fn look(expected: Option<Duration>) -> ProgressStyle {
     let template = match expected {
-        Some(_) => "       {prefix:<24} {bar:32.cyan/dim} {msg}",
-        None => "       {prefix:<24} {spinner:.cyan} {msg}",
+        Some(_) => "        {prefix:<26} {bar:32.cyan/dim} {msg}",
+        None => "        {prefix:<26} {spinner:.cyan} {msg}",
     };
     // The templates above parse; were one ever to stop doing so, the plain look does.
     ProgressStyle::with_template(template)
