@@ -323,12 +323,14 @@ GIT_BRANCH = "{branch}"
 GIT_TAG = "{tag}"
 "#;
     std::fs::write(&file, config).unwrap();
-    let dev = Dev::start(&["--config", file.to_str().unwrap()]);
+    let mut dev = Dev::start(&["--config", file.to_str().unwrap()]);
     assert!(dev.introduction.contains("octo-org/api -> api"), "{}", dev.introduction);
-    let answer = send(&dev.commands()[0]);
+    let command = &dev.commands()[0];
+    let answer = send(command);
     assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
     dev.read_until("Deployed 397c7da to production in");
     std::fs::remove_file(&file).unwrap();
+    end_like_ctrl_c(&mut dev, command);
 }
 
 #[test]
