@@ -1,0 +1,141 @@
+//! The command-line tool: the whole system on one machine.
+
+mod demo;
+mod dev;
+mod functions;
+mod pace;
+mod show;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use tokio::task::LocalSet;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::ConfigError;
+
+/// GitHub webhook to CodePipeline to commit statuses, on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "pipehook", version, about, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG_ABOUT: &str = "\
+GitHub webhook to CodePipeline to commit statuses, on one machine.
+
+Both functions run as they do on Lambda, between stand-ins for AWS and GitHub that listen on loopback only. No account, no
+token and no network is needed. RUST_LOG=pipehook=info shows the functions' own log on standard error.";
+
+const EXAMPLES: &str = "\
+Examples:
+  pipehook demo                          five pushes, from the delivery to the last status
+  pipehook demo --speed 10 --json        the same in seconds, for a script
+  pipehook dev                           the system to send deliveries to
+  pipehook dev --config pipehook.toml    with your own routes";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tells three stories, and checks that GitHub holds the truth in the end
+    Demo(demo::Arguments),
+    /// Keeps the system running, for deliveries of your own
+    Dev(dev::Arguments),
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Standard output does not take what is to be shown.
+    #[error("can't write to standard output: {0}")]
+    Output(#[source] io::Error),
+    /// The port is taken, or may not be had.
+    #[error("can't listen on 127.0.0.1:{port}: {cause}; --port takes another one")]
+    Port { port: u16, cause: io::Error },
+    #[error("can't read {}: {cause}", path.display())]
+    Read { path: PathBuf, cause: io::Error },
+    #[error("can't write {}: {cause}", path.display())]
+    Write { path: PathBuf, cause: io::Error },
+    #[error("{}: {cause}", path.display())]
+    Config { path: PathBuf, cause: ConfigError },
+    /// What the webhook answered instead of 202.
+    #[error("the webhook did not accept the push of {sha}: {answer}")]
+    NotAccepted { sha: String, answer: String },
+    /// The demo's limit of time is over.
+    #[error("it took too long; missing: {}", missing.join("; "))]
+    TooLong { missing: Vec<String> },
+    /// What GitHub holds in the end and what CodePipeline did are not the same.
+    #[error("GitHub does not hold the truth:{}", listed(.0))]
+    NotTrue(Vec<String>),
+    #[error("it could not be set up: {0}")]
+    SetUp(String),
+}
+
+impl Error {
+    /// Whether all that is wrong is that nobody reads the output any more, as after `| head`.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn listed(problems: &[String]) -> String {
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+}
+
+impl Cli {
+    /// Does what the command line asks for.
+    ///
+    /// # Errors
+    /// Where that did not work out, or where what GitHub holds is not the truth.
+    pub async fn run(self) -> Result<(), Error> {
+        let functions = LocalSet::new();
+        match self.command {
+            Command::Demo(arguments) => {
+                log_to_stderr("pipehook=error");
+                functions.run_until(Box::pin(demo::run(arguments))).await
+            }
+            Command::Dev(arguments) => {
+                log_to_stderr("pipehook=warn");
+                functions.run_until(Box::pin(dev::run(arguments))).await
+            }
+        }
+    }
+}
+
+fn log_to_stderr(unless_set: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(unless_set));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    // One that is there already is as good.
+    let _ = subscriber.try_init();
+}
+
+/// `--speed`: a number above zero.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 => Ok(speed),
+        _ => Err("it must be a number above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn verify_cli() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_speed_is_a_number_above_zero() {
+        assert_eq!(speed("2.5"), Ok(2.5));
+        for wrong in ["0", "-1", "NaN", "inf", "fast", ""] {
+            assert!(speed(wrong).is_err(), "{wrong}");
+        }
+    }
+}
