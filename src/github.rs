@@ -23,6 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Where GitHub names no time, its documentation asks for at least a minute.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
+/// Limits are per hour, so a longer wait is a mistake in the answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// A page holds at most 100 statuses.
 const PAGE: usize = 100;
 
@@ -31,6 +34,9 @@ const MAX_PAGES: usize = 20;
 
 /// A moved repository answers with one redirect; more than a few are a loop.
 const MAX_REDIRECTS: usize = 3;
+
+/// A tag of a tag is rare, a chain of many is a mistake.
+const MAX_TAGS: usize = 3;
 
 /// What went wrong, sorted by what can be done about it.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +50,7 @@ pub enum GitHubError {
     #[error(
         "GitHub denies access to {path}: {why}; give the token access to the repository, with permission to write commit statuses"
     )]
-    NoAccess { path: String, why: String },
+    NoAccess { status: u16, path: String, why: String },
     #[error("GitHub does not know the commit: {0}")]
     UnknownCommit(String),
     #[error("GitHub refuses the request: {0}")]
@@ -100,18 +106,14 @@ impl GitHub {
     pub fn new(api_url: &str, token: Option<&Secret>, clock: Clock) -> Result<Self, GitHubError> {
         let token = token.ok_or(GitHubError::NoToken)?.expose();
         if token.starts_with('{') {
-            return Err(GitHubError::BadToken(
-                "credentials of a GitHub App are not supported yet; use a token",
-            ));
+            return Err(GitHubError::BadToken("credentials of a GitHub App are not supported yet; use a token"));
         }
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(GitHubError::BadToken("it holds characters that no token has"));
         }
         // octocrab puts the base's path in front of every URI, whole ones included, so it gets none, and every URI
         // here is whole. The base's authority is the only one to which octocrab sends the token.
-        let uri: Uri = api_url
-            .parse()
-            .map_err(|_| GitHubError::Refused(format!("{api_url} is no URL")))?;
+        let uri: Uri = api_url.parse().map_err(|_| GitHubError::Refused(format!("{api_url} is no URL")))?;
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
         let base = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
         let octocrab = Octocrab::builder()
@@ -119,10 +121,7 @@ impl GitHub {
             .base_uri(base)
             .and_then(|builder| {
                 builder
-                    .add_header(
-                        http::HeaderName::from_static("x-github-api-version"),
-                        "2022-11-28".to_owned(),
-                    )
+                    .add_header(http::HeaderName::from_static("x-github-api-version"), "2022-11-28".to_owned())
                     .add_header(http::header::ACCEPT, "application/vnd.github+json".to_owned())
                     .set_connect_timeout(Some(Duration::from_secs(3)))
                     .set_read_timeout(Some(TIMEOUT))
@@ -130,11 +129,7 @@ impl GitHub {
                     .build()
             })
             .map_err(|error| GitHubError::Unavailable(error.to_string()))?;
-        Ok(Self {
-            octocrab,
-            api_url: api_url.to_owned(),
-            clock,
-        })
+        Ok(Self { octocrab, api_url: api_url.to_owned(), clock })
     }
 
     /// The statuses of a commit, newest first.
@@ -167,12 +162,7 @@ impl GitHub {
     ) -> Result<(), GitHubError> {
         let path = format!("/repos/{repository}/statuses/{commit}");
         let state = report.state.as_str();
-        let body = NewStatus {
-            state,
-            target_url,
-            description: &report.description,
-            context: &report.context,
-        };
+        let body = NewStatus { state, target_url, description: &report.description, context: &report.context };
         self.call(Method::POST, &path, Some(&body)).await?;
         Ok(())
     }
@@ -180,13 +170,12 @@ impl GitHub {
     /// The commit that an annotated tag's object leads to; a commit leads to itself.
     pub async fn peel(&self, repository: &RepositoryName, object: &CommitSha) -> Result<CommitSha, GitHubError> {
         let mut object = object.clone();
-        // A tag of a tag is rare, a chain of many is a mistake.
-        for _ in 0..MAX_REDIRECTS {
+        for _ in 0..MAX_TAGS {
             let path = format!("/repos/{repository}/git/tags/{object}");
             let target = match self.call(Method::GET, &path, None::<&()>).await {
                 Ok(answer) => decode::<TagObject>(&answer)?.object,
                 // There is no tag object of this name: it is the commit itself.
-                Err(GitHubError::NoAccess { .. }) => return Ok(object),
+                Err(GitHubError::NoAccess { status: 404, .. }) => return Ok(object),
                 Err(error) => return Err(error),
             };
             object = CommitSha::parse(&target.sha)
@@ -197,9 +186,7 @@ impl GitHub {
                 other => return Err(GitHubError::UnknownCommit(format!("the tag leads to a {other}"))),
             }
         }
-        Err(GitHubError::UnknownCommit(
-            "the tag leads to a tag, and that to another".to_owned(),
-        ))
+        Err(GitHubError::UnknownCommit("the tag leads to a tag, and that to another".to_owned()))
     }
 
     async fn call<B: Serialize>(&self, method: Method, path: &str, body: Option<&B>) -> Result<Vec<u8>, GitHubError> {
@@ -215,16 +202,11 @@ impl GitHub {
             // A repository that was renamed or moved answers with its new place, to be asked by the same method.
             url = self.redirected(&headers)?;
         }
-        Err(GitHubError::Unavailable(format!(
-            "{path} is redirected again and again"
-        )))
+        Err(GitHubError::Unavailable(format!("{path} is redirected again and again")))
     }
 
     fn redirected(&self, headers: &HeaderMap) -> Result<String, GitHubError> {
-        let location = headers
-            .get(LOCATION)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let place: Option<Uri> = location.parse().ok();
         let ours: Option<Uri> = self.api_url.parse().ok();
         let same_host = matches!((&place, &ours), (Some(place), Some(ours))
@@ -233,9 +215,7 @@ impl GitHub {
         if same_host {
             Ok(location.to_owned())
         } else {
-            Err(GitHubError::Unavailable(format!(
-                "redirected to another host: \"{location}\""
-            )))
+            Err(GitHubError::Unavailable(format!("redirected to another host: \"{location}\"")))
         }
     }
 
@@ -257,10 +237,7 @@ impl GitHub {
         let answered =
             answered.map_err(|_| GitHubError::Unavailable(format!("no answer in {} s", TIMEOUT.as_secs())))?;
         let (parts, answer) = answered.map_err(unavailable)?;
-        let quota = parts
-            .headers
-            .get("x-ratelimit-remaining")
-            .and_then(|value| value.to_str().ok());
+        let quota = parts.headers.get("x-ratelimit-remaining").and_then(|value| value.to_str().ok());
         tracing::debug!(%method, url, status = parts.status.as_u16(), quota, "asked GitHub");
         Ok((parts.status, parts.headers, answer.to_vec()))
     }
@@ -302,16 +279,12 @@ fn failure(status: StatusCode, headers: &HeaderMap, answer: &[u8], path: &str, n
         StatusCode::UNAUTHORIZED => GitHubError::Unauthorized(why),
         StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => match wait(status, headers, &why, now) {
             Some(wait) => GitHubError::RateLimited { wait, why },
-            None => GitHubError::NoAccess {
-                path: path.to_owned(),
-                why,
-            },
+            None => GitHubError::NoAccess { status: status.as_u16(), path: path.to_owned(), why },
         },
         // GitHub hides what a token may not see behind a 404; a repository that is gone for good answers 410 or 451.
-        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => GitHubError::NoAccess {
-            path: path.to_owned(),
-            why,
-        },
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
+            GitHubError::NoAccess { status: status.as_u16(), path: path.to_owned(), why }
+        }
         StatusCode::UNPROCESSABLE_ENTITY if why.contains("No commit found") => GitHubError::UnknownCommit(why),
         status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => GitHubError::Refused(why),
         _ => GitHubError::Unavailable(why),
@@ -322,12 +295,13 @@ fn failure(status: StatusCode, headers: &HeaderMap, answer: &[u8], path: &str, n
 fn wait(status: StatusCode, headers: &HeaderMap, why: &str, now: Timestamp) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
     if let Some(seconds) = number(RETRY_AFTER.as_str()) {
-        return Some(Duration::from_secs(seconds.max(1)));
+        return Some(Duration::from_secs(seconds.max(1)).min(LONGEST_WAIT));
     }
     if number("x-ratelimit-remaining") == Some(0) {
         let reset = number("x-ratelimit-reset").map(Timestamp::from_secs);
         // A second more, for the header is in whole seconds.
-        return Some(reset.map_or(DEFAULT_WAIT, |reset| reset.since(now) + Duration::from_secs(1)));
+        let wait = reset.map_or(DEFAULT_WAIT, |reset| reset.since(now).saturating_add(Duration::from_secs(1)));
+        return Some(wait.min(LONGEST_WAIT));
     }
     let told = why.to_lowercase();
     let limited = status == StatusCode::TOO_MANY_REQUESTS || told.contains("rate limit") || told.contains("abuse");
@@ -343,10 +317,7 @@ fn explanation(status: StatusCode, answer: &[u8]) -> String {
     }
     match serde_json::from_slice::<Explanation>(answer) {
         Ok(Explanation { message, errors: None }) => format!("{} {message}", status.as_u16()),
-        Ok(Explanation {
-            message,
-            errors: Some(errors),
-        }) => format!("{} {message} {errors}", status.as_u16()),
+        Ok(Explanation { message, errors: Some(errors) }) => format!("{} {message} {errors}", status.as_u16()),
         Err(_) => status.to_string(),
     }
 }
@@ -361,13 +332,7 @@ mod tests {
             map.insert(*name, http::HeaderValue::from_static(value));
         }
         let status = StatusCode::from_u16(status).unwrap();
-        failure(
-            status,
-            &map,
-            body.as_bytes(),
-            "/repos/octo-org/node-server",
-            Timestamp::from_secs(1000),
-        )
+        failure(status, &map, body.as_bytes(), "/repos/octo-org/node-server", Timestamp::from_secs(1000))
     }
 
     fn waits(error: &GitHubError) -> Option<u64> {
@@ -384,19 +349,12 @@ mod tests {
         assert_eq!(waits(&sorted(403, &used_up, "{}")), Some(91));
         assert_eq!(waits(&sorted(429, &[], "")), Some(60));
         let secondary = r#"{"message":"You have exceeded a secondary rate limit."}"#;
-        assert_eq!(
-            waits(&sorted(403, &[("x-ratelimit-remaining", "4999")], secondary)),
-            Some(60)
-        );
+        assert_eq!(waits(&sorted(403, &[("x-ratelimit-remaining", "4999")], secondary)), Some(60));
     }
 
     #[test]
     fn a_403_without_a_limit_is_a_lack_of_permission() {
-        let error = sorted(
-            403,
-            &[],
-            r#"{"message":"Resource not accessible by personal access token"}"#,
-        );
+        let error = sorted(403, &[], r#"{"message":"Resource not accessible by personal access token"}"#);
         insta::assert_snapshot!(error, @"GitHub denies access to /repos/octo-org/node-server: 403 Resource not accessible by personal access token; give the token access to the repository, with permission to write commit statuses");
     }
 

@@ -2,12 +2,15 @@
 //!
 //! The form of the console's addresses is not documented by AWS; it is what the console itself uses.
 
-/// The console's page of an execution.
-pub(crate) fn execution(region: &str, pipeline: &str, execution: &str) -> String {
-    format!(
-        "{}/executions/{execution}/visualization?region={region}",
-        base(region, pipeline)
-    )
+use crate::domain::report::Author;
+
+/// What stands before the mark of a push in a link's fragment, which the console does not look at.
+const PUSH: &str = "#push=";
+
+/// The console's page of an execution, marked with the push that started it, where that is known.
+pub(crate) fn execution(region: &str, pipeline: &str, execution: &str, push: Option<&str>) -> String {
+    let page = format!("{}/executions/{execution}/visualization?region={region}", base(region, pipeline));
+    push.map(|push| format!("{page}{PUSH}{push}")).unwrap_or(page)
 }
 
 /// The console's page of a pipeline.
@@ -26,11 +29,12 @@ fn base(region: &str, pipeline: &str) -> String {
     format!("https://{region}.{console}/codesuite/codepipeline/pipelines/{name}")
 }
 
-/// The execution that a status's link leads to.
-pub(crate) fn execution_of(url: &str) -> Option<&str> {
+/// The execution that a status's link leads to, and the push that started it.
+pub(crate) fn author_of(url: &str) -> Option<Author> {
     let (_, rest) = url.split_once("/executions/")?;
-    let id = rest.split(['/', '?', '#']).next()?;
-    (!id.is_empty()).then_some(id)
+    let id = rest.split(['/', '?', '#']).next().filter(|id| !id.is_empty())?;
+    let push = rest.split_once(PUSH).map(|(_, push)| push.to_owned());
+    Some(Author { execution: id.to_owned(), push })
 }
 
 #[cfg(test)]
@@ -39,10 +43,12 @@ mod tests {
 
     #[test]
     fn a_status_is_known_by_its_link() {
-        let url = execution("eu-west-1", "node@server", "5a1b");
-        insta::assert_snapshot!(url, @"https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/node%40server/executions/5a1b/visualization?region=eu-west-1");
-        assert_eq!(execution_of(&url), Some("5a1b"));
-        assert_eq!(execution_of(&pipeline("eu-west-1", "node-server")), None);
-        assert_eq!(execution_of("https://ci.example.com/executions/"), None);
+        let url = execution("eu-west-1", "node@server", "5a1b", Some("c0ffee"));
+        insta::assert_snapshot!(url, @"https://eu-west-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/node%40server/executions/5a1b/visualization?region=eu-west-1#push=c0ffee");
+        let author = |push: Option<&str>| Author { execution: "5a1b".to_owned(), push: push.map(str::to_owned) };
+        assert_eq!(author_of(&url), Some(author(Some("c0ffee"))));
+        assert_eq!(author_of(&execution("eu-west-1", "node-server", "5a1b", None)), Some(author(None)));
+        assert_eq!(author_of(&pipeline("eu-west-1", "node-server")), None);
+        assert_eq!(author_of("https://ci.example.com/executions/"), None);
     }
 }

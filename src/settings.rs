@@ -19,6 +19,9 @@ use crate::domain::time::Timestamp;
 /// How long what was read is used without asking again.
 const KEEP: Duration = Duration::from_secs(5 * 60);
 
+/// How long a configuration that does not parse is taken for what there is.
+const KEEP_WRONG: Duration = Duration::from_secs(5);
+
 /// After a refresh that failed, the next try comes this much later.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -114,11 +117,7 @@ impl SettingsStore {
         env: &impl Fn(&str) -> Option<String>,
     ) -> Self {
         let of = |wanted, variable| {
-            if function == wanted {
-                Source::from_env(variable, env)
-            } else {
-                None
-            }
+            if function == wanted { Source::from_env(variable, env) } else { None }
         };
         Self {
             client: Client::new(sdk_config),
@@ -160,8 +159,8 @@ impl SettingsStore {
                     tracing::error!(%error, "the changed configuration is wrong; the one from before stays in force");
                     settings.config = Ok(old_config);
                 }
-                // What does not parse is asked for again at the next call, so that a mended one is in force at once.
-                let keep = if settings.config.is_ok() { KEEP } else { Duration::ZERO };
+                // What does not parse is asked for again soon, so that a mended one is in force.
+                let keep = if settings.config.is_ok() { KEEP } else { KEEP_WRONG };
                 (Arc::new(settings), keep)
             }
             (Err(error), Some(old)) => {
@@ -170,10 +169,7 @@ impl SettingsStore {
             }
             (Err(error), None) => return Err(error),
         };
-        *kept = Some(Kept {
-            settings: settings.clone(),
-            until: now + keep,
-        });
+        *kept = Some(Kept { settings: settings.clone(), until: now + keep });
         Ok(settings)
     }
 
@@ -187,23 +183,13 @@ impl SettingsStore {
         };
         let config = match value(&self.config) {
             None => Err(Arc::new(SettingsError::NoConfig)),
-            Some(text) => Config::parse(text.expose())
-                .map(Arc::new)
-                .map_err(|error| Arc::new(error.into())),
+            Some(text) => Config::parse(text.expose()).map(Arc::new).map_err(|error| Arc::new(error.into())),
         };
         let secrets = value(&self.webhook_secret);
         let lines = secrets.iter().flat_map(|secrets| secrets.expose().lines());
-        let webhook_secrets = lines
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(Secret::new)
-            .collect();
+        let webhook_secrets = lines.map(str::trim).filter(|line| !line.is_empty()).map(Secret::new).collect();
         let github_token = value(&self.github_token).map(|token| Secret::new(token.expose().trim()));
-        Ok(Settings {
-            config,
-            webhook_secrets,
-            github_token,
-        })
+        Ok(Settings { config, webhook_secrets, github_token })
     }
 
     async fn read_parameters(&self, sources: &[&Option<Source>]) -> Result<HashMap<String, Secret>, SettingsError> {
@@ -218,10 +204,7 @@ impl SettingsStore {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let call = self
-            .client
-            .get_parameters()
-            .set_names(Some(names.iter().map(|name| (*name).clone()).collect()));
+        let call = self.client.get_parameters().set_names(Some(names.iter().map(|name| (*name).clone()).collect()));
         let answer = call.with_decryption(true).send().await;
         let answer = answer.map_err(|error| SettingsError::Ssm(DisplayErrorContext(&error).to_string()))?;
         let mut values = HashMap::new();
@@ -230,11 +213,8 @@ impl SettingsStore {
                 continue;
             };
             // A parameter can be asked for by its name, by its name and version (`name:3`), or by its ARN.
-            let versioned = parameter
-                .name
-                .iter()
-                .zip(&parameter.selector)
-                .map(|(name, version)| format!("{name}{version}"));
+            let versioned =
+                parameter.name.iter().zip(&parameter.selector).map(|(name, version)| format!("{name}{version}"));
             let keys: Vec<String> = versioned.chain(parameter.name.clone()).chain(parameter.arn).collect();
             values.extend(keys.into_iter().map(|key| (key, value.clone())));
         }

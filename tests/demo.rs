@@ -49,10 +49,7 @@ fn the_demo_ends_with_the_truth_and_tells_a_program_every_status() {
         let shown = format!("{}: {}", text("state"), without_durations(&text("description")));
         last.insert((text("sha")[..7].to_owned(), text("context")), shown);
     }
-    let last: Vec<_> = last
-        .iter()
-        .map(|((sha, context), shown)| format!("{sha} {context} {shown}"))
-        .collect();
+    let last: Vec<_> = last.iter().map(|((sha, context), shown)| format!("{sha} {context} {shown}")).collect();
     insta::assert_snapshot!(last.join("\n"), @r"
     0d0f5f5 codepipeline/node-server failure: Build failed: exit status 1 (make test)
     0d0f5f5 codepipeline/node-server/Build failure: Build failed: exit status 1 (make test)
@@ -75,13 +72,8 @@ fn the_demo_ends_with_the_truth_and_tells_a_program_every_status() {
 
     let journal_text = std::fs::read_to_string(&journal).unwrap();
     std::fs::remove_file(&journal).unwrap();
-    let calls: Vec<Value> = journal_text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let starts = calls
-        .iter()
-        .filter(|call| call["operation"] == "StartPipelineExecution");
+    let calls: Vec<Value> = journal_text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let starts = calls.iter().filter(|call| call["operation"] == "StartPipelineExecution");
     assert_eq!(starts.count(), 5);
 }
 
@@ -93,9 +85,7 @@ fn the_demo_is_readable_where_it_is_piped() {
     // Which progress is seen, and in which order the statuses of several commits come, is a matter of timing.
     let is_status = |line: &&str| line.contains("  codepipeline/node-server");
     let stable = stdout.lines().filter(|line| !is_status(line));
-    let stable: Vec<_> = stable
-        .map(|line| line.split_once(", after").map_or(line, |(start, _)| start))
-        .collect();
+    let stable: Vec<_> = stable.map(|line| line.split_once(", after").map_or(line, |(start, _)| start)).collect();
     insta::assert_snapshot!(stable.join("\n").trim(), @r"
     1. A push that goes through
             397c7da  octocat pushes to main: Answer health checks
@@ -119,8 +109,7 @@ fn the_demo_is_readable_where_it_is_piped() {
     ");
     let first_commits = |line: &&str| line.contains("397c7da  success");
     let mut ends: Vec<_> = stdout.lines().filter(is_status).filter(first_commits).collect();
-    ends.iter_mut()
-        .for_each(|line| *line = line.split_once("  397c7da").map_or("", |(_, rest)| rest).trim_start());
+    ends.iter_mut().for_each(|line| *line = line.split_once("  397c7da").map_or("", |(_, rest)| rest).trim_start());
     let mut ends: Vec<_> = ends.into_iter().map(without_durations).collect();
     ends.sort();
     ends.dedup();
@@ -182,11 +171,7 @@ impl Dev {
                 }
             }
         });
-        let mut dev = Self {
-            child,
-            lines,
-            introduction: String::new(),
-        };
+        let mut dev = Self { child, lines, introduction: String::new() };
         dev.introduction = dev.read_until("Statuses, as GitHub takes them");
         dev
     }
@@ -233,20 +218,13 @@ impl Drop for Dev {
 /// Does what a printed command does, without curl: answers with the status line and the body.
 fn send(command: &str) -> String {
     let words: Vec<&str> = command.split('\'').collect();
-    let headers: Vec<_> = words
-        .iter()
-        .skip(1)
-        .step_by(2)
-        .filter(|word| word.contains(": "))
-        .collect();
+    let headers: Vec<_> = words.iter().skip(1).step_by(2).filter(|word| word.contains(": ")).collect();
     let rest = words.last().unwrap();
     let (file, url) = rest.split_once('@').unwrap().1.trim().split_once(' ').unwrap();
     let body = std::fs::read(file).unwrap();
     let authority = url.strip_prefix("http://").unwrap().strip_suffix('/').unwrap();
-    let mut request = format!(
-        "POST / HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\nconnection: close\r\n",
-        body.len()
-    );
+    let mut request =
+        format!("POST / HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
     for header in headers {
         request.push_str(header);
         request.push_str("\r\n");
@@ -271,10 +249,7 @@ fn dev_takes_the_deliveries_that_it_prints() {
     assert_eq!(commands.len(), 3, "{}", dev.introduction);
     let answer = send(&commands[0]);
     assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
-    assert!(
-        answer.contains(r#""decision":"queued","pipeline":"node-server""#),
-        "{answer}"
-    );
+    assert!(answer.contains(r#""decision":"queued","pipeline":"node-server""#), "{answer}");
     dev.read_until("Deployed 397c7da to staging in");
 
     // A copy of the second command in a shell does the same, where there is curl.
@@ -339,10 +314,7 @@ fn dev_says_what_keeps_it_from_starting() {
     let port = taken.local_addr().unwrap().port().to_string();
     let (output, _, stderr) = run(&["dev", "--port", &port]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stderr.contains(&format!("can't listen on 127.0.0.1:{port}")),
-        "{stderr}"
-    );
+    assert!(stderr.contains(&format!("can't listen on 127.0.0.1:{port}")), "{stderr}");
 
     let missing = scratch("missing.toml");
     let (output, _, stderr) = run(&["dev", "--config", missing.to_str().unwrap()]);

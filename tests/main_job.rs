@@ -36,16 +36,8 @@ async fn a_push_that_goes_through() {
 async fn a_push_whose_build_fails() {
     let scene = Scene::new().await;
     let sha = sample::sha("Break it");
-    let failing = Script::new().on(
-        "Build",
-        "Build",
-        Outcome::fail(40, "JobFailed", "exit status 1 (make test)"),
-    );
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script_commit(sample::PIPELINE, &sha, failing);
+    let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1 (make test)"));
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &sha, failing);
     scene.push("Break it").await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
@@ -68,32 +60,18 @@ async fn of_quick_pushes_the_overtaken_one_says_by_whom() {
     codepipeline/node-server error: Superseded by 926f52d
     codepipeline/node-server/Source success: Source succeeded in 3 s
     ");
-    assert!(
-        scene.shows(&first).contains("success: Deployed"),
-        "{}",
-        scene.shows(&first)
-    );
-    assert!(
-        scene.shows(&third).contains("success: Deployed"),
-        "{}",
-        scene.shows(&third)
-    );
+    assert!(scene.shows(&first).contains("success: Deployed"), "{}", scene.shows(&first));
+    assert!(scene.shows(&third).contains("success: Deployed"), "{}", scene.shows(&third));
 }
 
 #[tokio::test]
 async fn an_approval_waits_and_is_given() {
     let deploy = StageSpec::new(
         "Production",
-        [
-            ActionSpec::approval("Approve"),
-            ActionSpec::ecs_deploy("Deploy", "production", "node-server").run_order(2),
-        ],
+        [ActionSpec::approval("Approve"), ActionSpec::ecs_deploy("Deploy", "production", "node-server").run_order(2)],
     );
-    let scene = Scene::with(
-        sample::ROUTES,
-        PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY).stage(deploy),
-    )
-    .await;
+    let scene =
+        Scene::with(sample::ROUTES, PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY).stage(deploy)).await;
     let sha = scene.push("Release it").await;
     scene.run_for(Duration::from_secs(3600)).await;
     insta::assert_snapshot!(scene.shows(&sha), @"
@@ -104,13 +82,7 @@ async fn an_approval_waits_and_is_given() {
     codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
     ");
     let (now, execution) = (scene.now(), scene.newest_execution());
-    assert!(
-        scene
-            .local
-            .world()
-            .pipelines()
-            .answer_approval(now, &execution, Answered::Approved, "looks good")
-    );
+    assert!(scene.local.world().pipelines().answer_approval(now, &execution, Answered::Approved, "looks good"));
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
     codepipeline/node-server success: Deployed 3fd53df to staging in 1 h 2 m
@@ -129,14 +101,8 @@ async fn an_approval_is_rejected() {
             .stage_before("Staging", StageSpec::new("Approve", [ActionSpec::approval("Approve")])),
     )
     .await;
-    let rejected = Outcome::ApprovalWaits {
-        answer: Some((Duration::from_secs(600), Answered::Rejected)),
-    };
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script(sample::PIPELINE, Script::new().on("Approve", "Approve", rejected));
+    let rejected = Outcome::ApprovalWaits { answer: Some((Duration::from_secs(600), Answered::Rejected)) };
+    scene.local.world().pipelines().script(sample::PIPELINE, Script::new().on("Approve", "Approve", rejected));
     let sha = scene.push("Not today").await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
@@ -151,11 +117,7 @@ async fn an_approval_is_rejected() {
 async fn a_held_stage_says_why_and_goes_on_when_it_is_let_go() {
     let scene = Scene::new().await;
     let now = scene.now();
-    scene
-        .local
-        .world()
-        .pipelines()
-        .hold(now, sample::PIPELINE, "Staging", "release freeze");
+    scene.local.world().pipelines().hold(now, sample::PIPELINE, "Staging", "release freeze");
     let sha = scene.push("Wait").await;
     scene.run_for(Duration::from_secs(1800)).await;
     insta::assert_snapshot!(scene.shows(&sha), @"
@@ -176,13 +138,7 @@ async fn a_run_that_is_stopped_says_why() {
     let sha = scene.push("Oops").await;
     scene.run_for(Duration::from_secs(20)).await;
     let (now, execution) = (scene.now(), scene.newest_execution());
-    assert!(
-        scene
-            .local
-            .world()
-            .pipelines()
-            .stop(now, &execution, true, "wrong branch")
-    );
+    assert!(scene.local.world().pipelines().stop(now, &execution, true, "wrong branch"));
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
     codepipeline/node-server error: Stopped: wrong branch
@@ -197,11 +153,7 @@ async fn a_run_that_is_cancelled_by_a_change_of_the_pipeline() {
     let sha = scene.push("Too early").await;
     scene.run_for(Duration::from_secs(20)).await;
     let now = scene.now();
-    scene
-        .local
-        .world()
-        .pipelines()
-        .update(now, sample::PIPELINE, |spec| spec);
+    scene.local.world().pipelines().update(now, sample::PIPELINE, |spec| spec);
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
     codepipeline/node-server error: Cancelled: the pipeline was changed
@@ -213,11 +165,7 @@ async fn a_run_that_is_cancelled_by_a_change_of_the_pipeline() {
 #[tokio::test]
 async fn a_stage_that_is_skipped() {
     let scene = Scene::new().await;
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script(sample::PIPELINE, Script::new().skip("Build"));
+    scene.local.world().pipelines().script(sample::PIPELINE, Script::new().skip("Build"));
     let sha = scene.push("Nothing to build").await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
@@ -233,18 +181,10 @@ async fn a_retried_stage_reopens_a_finished_run() {
     let scene = Scene::new().await;
     let sha = sample::sha("Flaky");
     let flaky = Script::new().on_attempt("Build", "Build", 1, Outcome::fail(40, "JobFailed", "network is down"));
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script_commit(sample::PIPELINE, &sha, flaky);
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &sha, flaky);
     scene.push("Flaky").await;
     scene.run().await;
-    assert!(
-        scene
-            .shows(&sha)
-            .contains("codepipeline/node-server failure: Build failed: network is down")
-    );
+    assert!(scene.shows(&sha).contains("codepipeline/node-server failure: Build failed: network is down"));
     let (now, execution) = (scene.now(), scene.newest_execution());
     assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
     scene.run_for(Duration::from_secs(5)).await;
@@ -254,11 +194,7 @@ async fn a_retried_stage_reopens_a_finished_run() {
     codepipeline/node-server/Source success: Source succeeded in 3 s
     ");
     scene.run().await;
-    assert!(
-        scene.shows(&sha).contains("codepipeline/node-server success: Deployed"),
-        "{}",
-        scene.shows(&sha)
-    );
+    assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
 }
 
 #[tokio::test]
@@ -268,12 +204,7 @@ async fn a_run_that_pipehook_did_not_start_is_adopted() {
         let sha = sample::sha("By hand");
         let now = scene.now();
         scene.local.world().pipelines().set_head(sample::PIPELINE, &sha);
-        scene
-            .local
-            .world()
-            .pipelines()
-            .release_change(now, sample::PIPELINE, release)
-            .unwrap();
+        scene.local.world().pipelines().release_change(now, sample::PIPELINE, release).unwrap();
         scene.run().await;
         insta::allow_duplicates! { insta::assert_snapshot!(scene.shows(&sha), @"
         codepipeline/node-server success: Deployed 573ad12 to staging in 4 m 3 s
@@ -281,11 +212,7 @@ async fn a_run_that_pipehook_did_not_start_is_adopted() {
         codepipeline/node-server/Source success: Source succeeded in 3 s
         codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
         "); }
-        assert!(
-            scene.posted().contains("pending: Build in progress"),
-            "{}",
-            scene.posted()
-        );
+        assert!(scene.posted().contains("pending: Build in progress"), "{}", scene.posted());
     }
 }
 
@@ -298,12 +225,7 @@ async fn a_rollback_is_told_on_the_commit_that_it_brings_back() {
     let bad = scene.push("Bad").await;
     scene.run().await;
     let now = scene.now();
-    scene
-        .local
-        .world()
-        .pipelines()
-        .rollback(now, sample::PIPELINE, "Staging", &target, false)
-        .unwrap();
+    scene.local.world().pipelines().rollback(now, sample::PIPELINE, "Staging", &target, false).unwrap();
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&good), @"
     codepipeline/node-server success: Rolled back to c939327 in staging in 2 m 30 s
@@ -320,21 +242,11 @@ async fn executions_of_one_pipeline_side_by_side() {
     let scene = Scene::with(sample::ROUTES, spec).await;
     let broken = sample::sha("Two");
     let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1"));
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script_commit(sample::PIPELINE, &broken, failing);
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &broken, failing);
     let fine = scene.push("One").await;
     scene.push("Two").await;
     scene.run().await;
-    assert!(
-        scene
-            .shows(&fine)
-            .contains("codepipeline/node-server success: Deployed"),
-        "{}",
-        scene.shows(&fine)
-    );
+    assert!(scene.shows(&fine).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&fine));
     insta::assert_snapshot!(scene.shows(&broken), @"
     codepipeline/node-server failure: Build failed: exit status 1
     codepipeline/node-server/Build failure: Build failed: exit status 1
@@ -346,18 +258,10 @@ async fn executions_of_one_pipeline_side_by_side() {
 async fn queued_executions_wait_their_turn() {
     let spec = PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY).mode(PipelineMode::Queued);
     let scene = Scene::with(sample::ROUTES, spec).await;
-    let shas = [
-        scene.push("One").await,
-        scene.push("Two").await,
-        scene.push("Three").await,
-    ];
+    let shas = [scene.push("One").await, scene.push("Two").await, scene.push("Three").await];
     scene.run().await;
     for sha in &shas {
-        assert!(
-            scene.shows(sha).contains("codepipeline/node-server success: Deployed"),
-            "{}",
-            scene.shows(sha)
-        );
+        assert!(scene.shows(sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(sha));
     }
     assert_eq!(scene.executions().len(), 3);
 }
@@ -387,9 +291,7 @@ async fn a_v1_pipeline_runs_unpinned_and_the_status_is_on_what_it_built() {
 async fn a_push_that_a_filter_leaves_out_is_a_success_in_every_context() {
     let routes = format!("{}paths = [\"src/**\"]\n", sample::ROUTES);
     let scene = Scene::with(&routes, PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY)).await;
-    let response = scene
-        .deliver("push", &sample::push("main", "Docs", &["README.md"]))
-        .await;
+    let response = scene.deliver("push", &sample::push("main", "Docs", &["README.md"])).await;
     insta::assert_snapshot!(response.body(), @r#"{"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0000","event":"push","decisions":[{"decision":"skipped","pipeline":"node-server","commit":"7af023c43013b9a53fbff7dd4b5821588bba3319","reason":"the 1 changed file is left out by the path filters"}]}"#);
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sample::sha("Docs")), @"
@@ -408,9 +310,7 @@ async fn variables_and_the_pinned_commit_reach_the_pipeline() {
         sample::ROUTES
     );
     let spec = PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY);
-    let spec = ["GIT_BRANCH", "MESSAGE", "TAG"]
-        .into_iter()
-        .fold(spec, |spec, name| spec.variable(name, Some("-")));
+    let spec = ["GIT_BRANCH", "MESSAGE", "TAG"].into_iter().fold(spec, |spec, name| spec.variable(name, Some("-")));
     let scene = Scene::with(&routes, spec).await;
     let sha = scene.push("Say hello\n\nto \u{7}everybody").await;
     scene.run().await;
@@ -442,15 +342,7 @@ async fn a_run_is_quiet() {
     let sha = scene.push("Say hello").await;
     scene.run().await;
     for stage in ["Source", "Build", "Staging"] {
-        assert!(
-            scene.posts(&sha, &format!("codepipeline/node-server/{stage}")) <= 4,
-            "{}",
-            scene.posted()
-        );
+        assert!(scene.posts(&sha, &format!("codepipeline/node-server/{stage}")) <= 4, "{}", scene.posted());
     }
-    assert!(
-        scene.posts(&sha, "codepipeline/node-server") <= 3 + 3,
-        "{}",
-        scene.posted()
-    );
+    assert!(scene.posts(&sha, "codepipeline/node-server") <= 3 + 3, "{}", scene.posted());
 }

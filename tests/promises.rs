@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use common::{SECRET, Scene};
 use http::StatusCode;
+use pipehook::domain::event::{CommitSha, RepositoryName};
+use pipehook::domain::report::{Report, State};
 use pipehook::local::{DEAD_LETTERS, QUEUE, sample};
-use pipehook::standin::{EventFault, Fault, Outcome, PipelineSpec, Script, When};
+use pipehook::standin::{EventFault, Fault, Outcome, Permission, PipelineSpec, Release, Script, When};
 
 const EXECUTION: &str = "codepipeline/node-server";
 
@@ -19,11 +21,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[tokio::test]
 async fn nothing_is_acknowledged_before_it_is_durable() {
     let scene = Scene::new().await;
-    scene
-        .local
-        .world()
-        .faults()
-        .add("sqs", "SendMessage", When::Always, Fault::ServerError);
+    scene.local.world().faults().add("sqs", "SendMessage", When::Always, Fault::ServerError);
     let response = scene.deliver("push", &sample::push("main", "Say hello", &["a"])).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     insta::assert_snapshot!(response.body(), @r#"{"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0000","error":"the queue did not take the message; redeliver later"}"#);
@@ -39,11 +37,7 @@ async fn a_push_outlives_an_outage_of_codepipeline() {
     let scene = Scene::new().await;
     let now = scene.now();
     let outage = When::Between(now, now + 20 * HOUR);
-    scene
-        .local
-        .world()
-        .faults()
-        .add("codepipeline", "*", outage, Fault::ServerError);
+    scene.local.world().faults().add("codepipeline", "*", outage, Fault::ServerError);
     let sha = scene.push("Say hello").await;
     scene.run_for(HOUR).await;
     insta::assert_snapshot!(scene.shows(&sha), @"codepipeline/node-server pending: Queued: CodePipeline can't start it yet; tried again until it does");
@@ -56,11 +50,7 @@ async fn a_push_outlives_an_outage_of_codepipeline() {
 async fn a_push_outlives_an_outage_of_github() {
     let scene = Scene::new().await;
     let now = scene.now();
-    scene
-        .local
-        .world()
-        .faults()
-        .add("github", "*", When::Between(now, now + 20 * HOUR), Fault::BadGateway);
+    scene.local.world().faults().add("github", "*", When::Between(now, now + 20 * HOUR), Fault::BadGateway);
     let sha = scene.push("Say hello").await;
     scene.run().await;
     scene.assert_truth();
@@ -71,11 +61,7 @@ async fn a_push_outlives_an_outage_of_github() {
 #[tokio::test]
 async fn after_a_day_a_redrive_resumes_it() {
     let scene = Scene::new().await;
-    scene
-        .local
-        .world()
-        .faults()
-        .add("codepipeline", "*", When::Always, Fault::Throttle);
+    scene.local.world().faults().add("codepipeline", "*", When::Always, Fault::Throttle);
     let sha = scene.push("Say hello").await;
     scene.run().await;
     assert_eq!(scene.dead_letters().len(), 1);
@@ -94,12 +80,7 @@ async fn after_a_day_a_redrive_resumes_it() {
 async fn a_push_that_is_delivered_again_starts_nothing_more() {
     let scene = Scene::new().await;
     let payload = sample::push("main", "Say hello", &["a"]).to_string();
-    for delivery in [
-        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-        "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-        "another",
-        "",
-    ] {
+    for delivery in ["72d3162e-cc78-11e3-81ab-4c9367dc0958", "72d3162e-cc78-11e3-81ab-4c9367dc0958", "another", ""] {
         let response = scene.local.deliver(delivery, "push", &payload, SECRET).await;
         assert_eq!(response.status(), StatusCode::ACCEPTED);
         scene.run_for(Duration::from_secs(45)).await;
@@ -117,12 +98,42 @@ async fn two_pushes_of_one_commit_to_two_refs_are_two_pushes() {
     let scene = Scene::new().await;
     scene.push("Release").await;
     scene.run().await;
-    scene
-        .deliver("push", &sample::push_to("refs/tags/v1", "Release", &[]))
-        .await;
+    scene.deliver("push", &sample::push_to("refs/tags/v1", "Release", &[])).await;
     scene.run().await;
     assert_eq!(scene.executions().len(), 2);
     scene.assert_truth();
+}
+
+/// Promise 2: CodePipeline does not say for how long it remembers a token, so pipehook does not depend on it.
+#[tokio::test]
+async fn a_push_that_is_delivered_again_after_the_token_was_forgotten_starts_nothing_more() {
+    let scene = Scene::new().await;
+    let payload = sample::push("main", "Say hello", &["a"]).to_string();
+    for _ in 0..3 {
+        let response = scene.local.deliver("d", "push", &payload, SECRET).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        scene.run_for(Duration::from_secs(100)).await;
+        scene.local.world().pipelines().forget_tokens();
+    }
+    scene.run().await;
+    assert_eq!(scene.executions().len(), 1);
+    scene.assert_truth();
+}
+
+/// Promises 1 and 2: a start that is tried again looks for its own execution, and not for another push's.
+#[tokio::test]
+async fn pushes_of_one_commit_to_two_refs_at_once_are_two_pushes_even_if_one_is_tried_again() {
+    for fault in [Fault::Throttle, Fault::LostAfter] {
+        let scene = Scene::new().await;
+        scene.local.world().faults().add("codepipeline", "StartPipelineExecution", When::Nth(2), fault);
+        scene.local.world().faults().add("codepipeline", "StartPipelineExecution", When::Nth(3), fault);
+        scene.local.world().faults().add("codepipeline", "StartPipelineExecution", When::Nth(4), fault);
+        scene.push("Release").await;
+        scene.deliver("push", &sample::push_to("refs/tags/v1", "Release", &[])).await;
+        scene.run().await;
+        assert_eq!(scene.executions().len(), 2, "{fault:?}");
+        scene.assert_truth();
+    }
 }
 
 /// Promise 2: SQS delivers at least once, in any order.
@@ -144,11 +155,7 @@ async fn messages_that_come_twice_and_out_of_order_change_nothing() {
 async fn a_start_whose_answer_is_lost_is_not_started_again() {
     for lost in [1, 3, 7] {
         let scene = Scene::new().await;
-        scene
-            .local
-            .world()
-            .faults()
-            .next("codepipeline", "StartPipelineExecution", lost, Fault::LostAfter);
+        scene.local.world().faults().next("codepipeline", "StartPipelineExecution", lost, Fault::LostAfter);
         scene.push("Say hello").await;
         scene.run().await;
         assert_eq!(scene.executions().len(), 1, "{lost} answers lost");
@@ -162,22 +169,14 @@ async fn each_commit_has_the_state_of_its_own_execution() {
     let scene = Scene::new().await;
     let broken = sample::sha("Break it");
     let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1"));
-    scene
-        .local
-        .world()
-        .pipelines()
-        .script_commit(sample::PIPELINE, &broken, failing);
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &broken, failing);
     for message in ["One", "Break it", "Three"] {
         scene.push(message).await;
         scene.run_for(Duration::from_secs(110)).await;
     }
     scene.run().await;
     scene.assert_truth();
-    assert!(
-        scene
-            .shows(&broken)
-            .contains("codepipeline/node-server failure: Build failed")
-    );
+    assert!(scene.shows(&broken).contains("codepipeline/node-server failure: Build failed"));
 }
 
 /// Promise 4: a worker that dies between any two of its calls loses nothing and starts nothing twice.
@@ -205,6 +204,67 @@ async fn a_crash_at_any_call_changes_nothing_in_the_end() {
     assert!(crashes > 30, "{crashes} crashes");
 }
 
+/// Chains of wake-ups that were doubled become one again.
+#[tokio::test]
+async fn doubled_wake_ups_meet_and_become_one() {
+    let scene = Scene::new().await;
+    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(60)).await;
+    scene.local.world().queues().deliver_twice(QUEUE, 3);
+    scene.run_for(Duration::from_secs(30)).await;
+    let follow = scene.follow_messages().remove(0);
+    let now = scene.now();
+    for late in [3, 5, 8] {
+        scene.local.world().queues().inject_after(now, QUEUE, &follow, Duration::from_secs(late));
+    }
+    assert_eq!(scene.follow_messages().len(), 4);
+    scene.run_for(Duration::from_secs(120)).await;
+    assert_eq!(scene.follow_messages().len(), 1);
+    scene.run().await;
+    scene.assert_truth();
+}
+
+/// The same for an execution that was adopted: nothing but its chain would look again.
+#[tokio::test]
+async fn a_crash_while_an_execution_is_adopted_changes_nothing_in_the_end() {
+    for n in 1.. {
+        let scene = Scene::new().await;
+        let sha = sample::sha("By hand");
+        let now = scene.now();
+        let short =
+            Script::new().on("Build", "Build", Outcome::succeed(8)).on("Staging", "Deploy", Outcome::succeed(8));
+        scene.local.world().pipelines().script(sample::PIPELINE, short);
+        scene.local.world().pipelines().set_head(sample::PIPELINE, &sha);
+        let released = Release::StartPipelineExecution;
+        scene.local.world().pipelines().release_change(now, sample::PIPELINE, released).unwrap();
+        scene.run_for(Duration::from_secs(1)).await;
+        scene.local.world().faults().events(When::Always, EventFault::Drop);
+        let has_died = scene.run_and_crash_at_call(n).await;
+        scene.assert_truth();
+        if !has_died {
+            break;
+        }
+    }
+}
+
+/// A token that may read and not write does not make wake-ups multiply.
+#[tokio::test]
+async fn a_token_that_may_only_read_does_not_multiply_wake_ups() {
+    let scene = Scene::new().await;
+    scene.local.world().github().set_permission(common::TOKEN, Permission::Read);
+    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(1800)).await;
+    let chains = scene.follow_messages().len();
+    assert!(chains <= 2, "{chains} chains");
+    scene.local.world().github().set_permission(common::TOKEN, Permission::Write);
+    scene.run().await;
+    assert!(scene.shows(&sample::sha("Say hello")).contains("success: Deployed"));
+}
+
 /// Promise 4: whoever posts last has checked last.
 #[tokio::test]
 async fn a_late_worker_with_an_old_reading_does_not_have_the_last_word() {
@@ -226,21 +286,13 @@ async fn a_late_worker_with_an_old_reading_does_not_have_the_last_word() {
 /// Promise 4: events are hints.
 #[tokio::test]
 async fn events_that_are_lost_late_or_doubled_change_nothing() {
-    for fault in [
-        EventFault::Drop,
-        EventFault::Duplicate,
-        EventFault::Delay(Duration::from_secs(90)),
-    ] {
+    for fault in [EventFault::Drop, EventFault::Duplicate, EventFault::Delay(Duration::from_secs(90))] {
         let scene = Scene::new().await;
         scene.local.world().queues().shuffle(true);
         scene.local.world().faults().events(When::PerMille(500), fault);
         let broken = sample::sha("Two");
         let failing = Script::new().on("Build", "Build", Outcome::fail(40, "JobFailed", "exit status 1"));
-        scene
-            .local
-            .world()
-            .pipelines()
-            .script_commit(sample::PIPELINE, &broken, failing);
+        scene.local.world().pipelines().script_commit(sample::PIPELINE, &broken, failing);
         for message in ["One", "Two", "Three"] {
             scene.push(message).await;
             scene.run_for(Duration::from_secs(70)).await;
@@ -259,25 +311,33 @@ async fn without_any_event_the_truth_comes_all_the_same() {
     scene.assert_truth();
 }
 
-/// Promise 4: an end that somebody covered is put back.
+/// Promise 4: an end that somebody covered is put back, and an event that says nothing new posts nothing.
 #[tokio::test]
 async fn an_event_puts_back_an_end_that_was_covered() {
     let scene = Scene::new().await;
     let sha = scene.push("Say hello").await;
     scene.run().await;
-    let event = serde_json::json!({
-        "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
-        "detail": { "pipeline": sample::PIPELINE, "execution-id": scene.newest_execution(), "state": "STARTED" },
-    });
+    let event = |scene: &Scene| {
+        let event = serde_json::json!({
+            "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
+            "detail": { "pipeline": sample::PIPELINE, "execution-id": scene.newest_execution(), "state": "SUCCEEDED" },
+        });
+        let now = scene.now();
+        scene.local.world().queues().inject(now, QUEUE, &event.to_string());
+    };
     let posts = scene.posts(&sha, EXECUTION);
-    let now = scene.now();
-    scene.local.world().queues().inject(now, QUEUE, &event.to_string());
+    event(&scene);
     scene.run().await;
-    assert_eq!(
-        scene.posts(&sha, EXECUTION),
-        posts,
-        "a late event of the start says nothing new"
-    );
+    assert_eq!(scene.posts(&sha, EXECUTION), posts);
+
+    let token = pipehook::settings::Secret::new(common::TOKEN);
+    let api_url = scene.local.server().github_api_url();
+    let github = pipehook::github::GitHub::new(&api_url, Some(&token), scene.local.clock().clone()).unwrap();
+    let cover = Report { context: EXECUTION.to_owned(), state: State::Pending, description: "covered".to_owned() };
+    let repository = RepositoryName::parse(sample::REPOSITORY).unwrap();
+    github.post_status(&repository, &CommitSha::parse(&sha).unwrap(), &cover, None).await.unwrap();
+    event(&scene);
+    scene.run().await;
     scene.assert_truth();
 }
 
@@ -291,9 +351,7 @@ async fn a_late_event_of_an_older_execution_does_not_cover_a_newer_one() {
     scene.run().await;
     let older = scene.newest_execution();
     scene.local.world().pipelines().script(sample::PIPELINE, Script::new());
-    scene
-        .deliver("push", &sample::push_to("refs/tags/v1", "Release", &[]))
-        .await;
+    scene.deliver("push", &sample::push_to("refs/tags/v1", "Release", &[])).await;
     scene.run().await;
     let event = serde_json::json!({
         "source": "aws.codepipeline", "detail-type": "CodePipeline Stage Execution State Change",
@@ -325,28 +383,16 @@ async fn github_failing_now_and_then_is_no_matter() {
         Fault::Nonsense,
         Fault::LostBefore,
         Fault::LostAfter,
-        Fault::SecondaryLimit {
-            status: 403,
-            retry_after: Some(70),
-        },
-        Fault::SecondaryLimit {
-            status: 429,
-            retry_after: None,
-        },
-        Fault::PrimaryLimit {
-            reset_after: Duration::from_secs(1800),
-        },
+        Fault::SecondaryLimit { status: 403, retry_after: Some(70) },
+        Fault::SecondaryLimit { status: 429, retry_after: None },
+        Fault::PrimaryLimit { reset_after: Duration::from_secs(1800) },
         Fault::NotFound,
         Fault::AccessDenied,
         Fault::Unauthorized,
     ] {
         let scene = Scene::new().await;
         let told = format!("{fault:?}");
-        scene
-            .local
-            .world()
-            .faults()
-            .add("github", "*", When::PerMille(300), fault);
+        scene.local.world().faults().add("github", "*", When::PerMille(300), fault);
         scene.push("Say hello").await;
         scene.run_for(HOUR).await;
         scene.local.world().faults().clear();
@@ -359,21 +405,11 @@ async fn github_failing_now_and_then_is_no_matter() {
 
 #[tokio::test]
 async fn aws_failing_now_and_then_is_no_matter() {
-    for fault in [
-        Fault::Throttle,
-        Fault::ServerError,
-        Fault::Nonsense,
-        Fault::LostBefore,
-        Fault::LostAfter,
-    ] {
+    for fault in [Fault::Throttle, Fault::ServerError, Fault::Nonsense, Fault::LostBefore, Fault::LostAfter] {
         let scene = Scene::new().await;
         let told = format!("{fault:?}");
         for service in ["codepipeline", "sqs", "ssm"] {
-            scene
-                .local
-                .world()
-                .faults()
-                .add(service, "*", When::PerMille(300), fault);
+            scene.local.world().faults().add(service, "*", When::PerMille(300), fault);
         }
         let payload = sample::push("main", "Say hello", &["a"]);
         while scene.deliver("push", &payload).await.status() != StatusCode::ACCEPTED {}
@@ -391,11 +427,7 @@ async fn aws_failing_now_and_then_is_no_matter() {
 async fn a_rate_limit_is_waited_out_even_beyond_the_longest_delay_of_a_message() {
     let scene = Scene::new().await;
     let reset_after = Duration::from_secs(2400);
-    scene
-        .local
-        .world()
-        .faults()
-        .next("github", "*", 1, Fault::PrimaryLimit { reset_after });
+    scene.local.world().faults().next("github", "*", 1, Fault::PrimaryLimit { reset_after });
     scene.local.world().faults().events(When::Always, EventFault::Drop);
     scene.push("Say hello").await;
     let began = scene.now();
@@ -403,46 +435,28 @@ async fn a_rate_limit_is_waited_out_even_beyond_the_longest_delay_of_a_message()
     scene.assert_truth();
     let world = scene.local.world();
     let github: Vec<_> = world.journal().iter().filter(|call| call.service == "github").collect();
-    assert!(
-        github[1].at.since(began) >= reset_after,
-        "asked again after {:?}",
-        github[1].at.since(began)
-    );
+    assert!(github[1].at.since(began) >= reset_after, "asked again after {:?}", github[1].at.since(began));
 }
 
 #[tokio::test]
 async fn a_repository_that_moved_is_followed() {
     for write_status in [301, 307] {
         let scene = Scene::new().await;
-        scene
-            .local
-            .world()
-            .github()
-            .rename(sample::REPOSITORY, "octo-org/renamed");
+        scene.local.world().github().rename(sample::REPOSITORY, "octo-org/renamed");
         scene.local.world().github().redirect_writes_with(write_status);
         let sha = scene.push("Say hello").await;
         scene.run().await;
         let mut world = scene.local.world();
         let latest = world.github().latest("octo-org/renamed", &sha);
         assert_eq!(latest.len(), 4, "{latest:?}");
-        assert!(
-            latest[EXECUTION]
-                .description
-                .as_deref()
-                .unwrap()
-                .starts_with("Deployed")
-        );
+        assert!(latest[EXECUTION].description.as_deref().unwrap().starts_with("Deployed"));
     }
 }
 
 #[tokio::test]
 async fn a_commit_that_github_does_not_know_is_still_built() {
     let scene = Scene::new().await;
-    scene
-        .local
-        .world()
-        .github()
-        .accept_any_commit(sample::REPOSITORY, false);
+    scene.local.world().github().accept_any_commit(sample::REPOSITORY, false);
     let sha = scene.push("Gone").await;
     scene.run().await;
     assert_eq!(scene.executions(), [(sha, "Succeeded")]);
@@ -456,11 +470,7 @@ async fn a_token_that_loses_access_and_gets_it_back() {
     scene.run_for(Duration::from_secs(30)).await;
     scene.local.world().github().revoke(common::TOKEN);
     scene.run_for(HOUR).await;
-    assert_eq!(
-        scene.executions(),
-        [(sha.clone(), "Succeeded")],
-        "the run goes on without GitHub"
-    );
+    assert_eq!(scene.executions(), [(sha.clone(), "Succeeded")], "the run goes on without GitHub");
     scene.local.world().github().add_token("ghp_theNextOne", "octocat");
     scene.local.put_github_token("ghp_theNextOne");
     scene.run().await;
@@ -472,11 +482,7 @@ async fn an_execution_that_aws_does_not_know_any_more_does_not_stay_pending() {
     let scene = Scene::new().await;
     let sha = scene.push("Say hello").await;
     scene.run_for(Duration::from_secs(60)).await;
-    scene
-        .local
-        .world()
-        .faults()
-        .add("codepipeline", "*", When::Always, Fault::NotFound);
+    scene.local.world().faults().add("codepipeline", "*", When::Always, Fault::NotFound);
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
     codepipeline/node-server error: The execution is gone: its pipeline was deleted or recreated
@@ -499,12 +505,7 @@ async fn a_pipeline_that_cannot_be_started_says_what_to_mend() {
     insta::assert_snapshot!(unpinnable.shows(&sha), @r#"codepipeline/node-server error: Can't start: Pipeline variables and source revision overrides are only supporte…; check source_action and variables (V1: source_action = "")"#);
 
     let denied = Scene::new().await;
-    denied.local.world().faults().add(
-        "codepipeline",
-        "StartPipelineExecution",
-        When::Always,
-        Fault::AccessDenied,
-    );
+    denied.local.world().faults().add("codepipeline", "StartPipelineExecution", When::Always, Fault::AccessDenied);
     let sha = denied.push("Say hello").await;
     denied.run().await;
     insta::assert_snapshot!(denied.shows(&sha), @"codepipeline/node-server error: Can't start: the worker's role may not; allow codepipeline:StartPipelineExecution on node-server");
@@ -535,11 +536,7 @@ async fn settings_that_cannot_be_read_again_stay_as_they_were() {
     scene.local.put_config("[[route]]\nrepository = 7");
     scene.run_for(Duration::from_secs(301)).await;
     scene.push("Two").await;
-    scene
-        .local
-        .world()
-        .faults()
-        .add("ssm", "*", When::Always, Fault::ServerError);
+    scene.local.world().faults().add("ssm", "*", When::Always, Fault::ServerError);
     scene.run_for(Duration::from_secs(301)).await;
     scene.push("Three").await;
 }

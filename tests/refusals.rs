@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use common::{SECRET, Scene};
 use http::{Method, Request, Response};
@@ -26,10 +28,7 @@ fn delivery(body: &str) -> http::request::Builder {
 /// Sends a request, and checks that nothing was put on the queue for it.
 async fn refused(scene: &Scene, request: Request<Bytes>) -> String {
     let response = scene.local.webhook.handle(request).await;
-    assert!(
-        scene.local.world().queues().bodies(QUEUE).is_empty(),
-        "something was started"
-    );
+    assert!(scene.local.world().queues().bodies(QUEUE).is_empty(), "something was started");
     told(&response)
 }
 
@@ -83,12 +82,7 @@ async fn no_signature_or_a_wrong_one() {
         right[7..].to_owned(),
         format!("{right},{right}"),
     ] {
-        assert!(
-            refused(&scene, with_header(header, &malformed))
-                .await
-                .starts_with("401"),
-            "{malformed}"
-        );
+        assert!(refused(&scene, with_header(header, &malformed)).await.starts_with("401"), "{malformed}");
     }
     let other_body = with_body(delivery(&payload()), &payload().replace("Say hello", "Say bye"));
     assert!(refused(&scene, other_body).await.starts_with("401"));
@@ -99,10 +93,7 @@ async fn no_signature_or_a_wrong_one() {
 async fn the_old_signature_alone_is_not_looked_at() {
     let scene = Scene::new().await;
     let mut request = without_header("x-hub-signature-256");
-    request.headers_mut().insert(
-        "x-hub-signature",
-        "sha1=7d38cdd689735b008b3c702edd92eea23791c5f6".parse().unwrap(),
-    );
+    request.headers_mut().insert("x-hub-signature", "sha1=7d38cdd689735b008b3c702edd92eea23791c5f6".parse().unwrap());
     assert!(refused(&scene, request).await.starts_with("401"));
 }
 
@@ -110,9 +101,7 @@ async fn the_old_signature_alone_is_not_looked_at() {
 async fn two_signatures_are_one_too_many() {
     let scene = Scene::new().await;
     let mut request = with_body(delivery(&payload()), &payload());
-    request
-        .headers_mut()
-        .append("x-hub-signature-256", sign("another", b"").parse().unwrap());
+    request.headers_mut().append("x-hub-signature-256", sign("another", b"").parse().unwrap());
     assert!(refused(&scene, request).await.starts_with("401"));
 }
 
@@ -154,11 +143,7 @@ async fn an_event_that_is_not_handled() {
 #[tokio::test]
 async fn another_method_or_path() {
     let scene = Scene::new().await;
-    let get = Request::builder()
-        .method(Method::GET)
-        .uri("/")
-        .body(Bytes::new())
-        .unwrap();
+    let get = Request::builder().method(Method::GET).uri("/").body(Bytes::new()).unwrap();
     insta::assert_snapshot!(refused(&scene, get).await, @r#"405 {"delivery":"","error":"deliveries come by POST"}"#);
     let mut elsewhere = with_body(delivery(&payload()), &payload());
     *elsewhere.uri_mut() = "/admin".parse().unwrap();
@@ -171,28 +156,16 @@ async fn a_configuration_that_does_not_parse() {
     scene.local.put_config("[[route]]\nrepo = \"octo-org/node-server\"");
     insta::assert_snapshot!(refused(&scene, with_body(delivery(&payload()), &payload())).await, @r#"500 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the configuration of this function is wrong; its log says where"}"#);
     let forged = with_header("x-hub-signature-256", &sign("another", payload().as_bytes()));
-    assert!(
-        refused(&scene, forged).await.starts_with("401"),
-        "strangers are not told"
-    );
+    assert!(refused(&scene, forged).await.starts_with("401"), "strangers are not told");
     scene.local.put_routes(sample::ROUTES);
-    assert_eq!(
-        scene
-            .deliver("push", &sample::push("main", "Mended", &["a"]))
-            .await
-            .status(),
-        202
-    );
+    scene.wait(Duration::from_secs(5));
+    assert_eq!(scene.deliver("push", &sample::push("main", "Mended", &["a"])).await.status(), 202);
 }
 
 #[tokio::test]
 async fn settings_that_cannot_be_read() {
     let scene = Scene::new().await;
-    scene
-        .local
-        .world()
-        .faults()
-        .add("ssm", "*", When::Always, Fault::AccessDenied);
+    scene.local.world().faults().add("ssm", "*", When::Always, Fault::AccessDenied);
     insta::assert_snapshot!(refused(&scene, with_body(delivery(&payload()), &payload())).await, @r#"500 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the settings of this function can't be read; its log says why"}"#);
 }
 
@@ -217,10 +190,7 @@ async fn a_queue_message_that_does_not_parse_goes_to_the_dead_letter_queue() {
     let mut expected = wrong.to_vec();
     expected.sort_unstable();
     assert_eq!(dead, expected);
-    assert!(
-        scene.shows(&sha).contains("success: Deployed"),
-        "the others of the batch are not hurt"
-    );
+    assert!(scene.shows(&sha).contains("success: Deployed"), "the others of the batch are not hurt");
 }
 
 #[tokio::test]

@@ -12,8 +12,8 @@ use aws_sdk_codepipeline::types::{
 
 use crate::domain::event::CommitSha;
 use crate::domain::execution::{
-    ActionKind, ActionRun, ActionStatus, Ending, ExecutionHead, ExecutionSnapshot, ExecutionStatus, StageStatus,
-    StageView, Wait, needs_ending, needs_stage_views,
+    ActionKind, ActionRun, ActionStatus, Ending, ExecutionHead, ExecutionStatus, Reading, StageStatus, StageView, Wait,
+    needs_ending, needs_stage_views,
 };
 use crate::domain::route::StartRequest;
 use crate::domain::time::Timestamp;
@@ -45,19 +45,14 @@ pub struct CodePipeline {
 
 impl CodePipeline {
     pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
-        Self {
-            client: Client::new(sdk_config),
-        }
+        Self { client: Client::new(sdk_config) }
     }
 
     /// Starts an execution, pinned to the commit where the request names a source action, and gives its id. With the
     /// token of an earlier start it gives that one's.
     pub async fn start(&self, request: &StartRequest, token: &ClientRequestToken) -> Result<String, PipelineError> {
-        let mut call = self
-            .client
-            .start_pipeline_execution()
-            .name(&request.pipeline)
-            .client_request_token(token.as_str());
+        let mut call =
+            self.client.start_pipeline_execution().name(&request.pipeline).client_request_token(token.as_str());
         if let Some(action) = &request.source_action {
             let revision = SourceRevisionOverride::builder()
                 .action_name(action)
@@ -71,9 +66,7 @@ impl CodePipeline {
             call = call.variables(variable.map_err(|error| PipelineError::Invalid(error.to_string()))?);
         }
         let started = call.send().await.map_err(sort)?;
-        started
-            .pipeline_execution_id
-            .ok_or_else(|| nonsense("an execution without an id"))
+        started.pipeline_execution_id.ok_or_else(|| nonsense("an execution without an id"))
     }
 
     /// The execution as it stands now. Its own status is read first: where that is final, nothing in it moves while
@@ -83,51 +76,32 @@ impl CodePipeline {
         pipeline: &str,
         execution: &str,
         source_action: Option<&str>,
-    ) -> Result<ExecutionSnapshot, PipelineError> {
+    ) -> Result<Reading, PipelineError> {
         let head = self.head(pipeline, execution).await?;
         let actions = self.actions(pipeline, execution).await?;
-        let views = if needs_stage_views(&head, &actions) {
-            self.stage_views(pipeline, execution).await?
-        } else {
-            Vec::new()
-        };
+        let views =
+            if needs_stage_views(&head, &actions) { self.stage_views(pipeline, execution).await? } else { Vec::new() };
         let ending = if needs_ending(&head) {
             self.ending(pipeline, execution, source_action).await?
         } else {
             Ending::default()
         };
-        Ok(ExecutionSnapshot::assemble(
-            head,
-            actions,
-            &views,
-            ending,
-            source_action,
-        ))
+        Ok(Reading { head, actions, views, ending })
     }
 
     async fn head(&self, pipeline: &str, execution: &str) -> Result<ExecutionHead, PipelineError> {
-        let call = self
-            .client
-            .get_pipeline_execution()
-            .pipeline_name(pipeline)
-            .pipeline_execution_id(execution);
+        let call = self.client.get_pipeline_execution().pipeline_name(pipeline).pipeline_execution_id(execution);
         let answer = call.send().await.map_err(sort)?;
         let read = answer.pipeline_execution.ok_or_else(|| nonsense("no execution"))?;
         head(pipeline, execution, read)
     }
 
     async fn actions(&self, pipeline: &str, execution: &str) -> Result<Vec<ActionRun>, PipelineError> {
-        let filter = ActionExecutionFilter::builder()
-            .pipeline_execution_id(execution)
-            .build();
+        let filter = ActionExecutionFilter::builder().pipeline_execution_id(execution).build();
         let mut actions = Vec::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
-            let call = self
-                .client
-                .list_action_executions()
-                .pipeline_name(pipeline)
-                .filter(filter.clone());
+            let call = self.client.list_action_executions().pipeline_name(pipeline).filter(filter.clone());
             let page = call.set_next_token(next).send().await.map_err(sort)?;
             let details = page.action_execution_details.unwrap_or_default().into_iter();
             // The filter is the service's business, but a run of another execution must never be taken for ours.
@@ -143,14 +117,7 @@ impl CodePipeline {
     }
 
     async fn stage_views(&self, pipeline: &str, execution: &str) -> Result<Vec<StageView>, PipelineError> {
-        match self
-            .client
-            .get_pipeline_state()
-            .name(pipeline)
-            .send()
-            .await
-            .map_err(sort)
-        {
+        match self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort) {
             Ok(state) => Ok(views(state, execution)),
             Err(error @ PipelineError::Unavailable(_)) => Err(error),
             // The view completes what the execution itself tells, and the run is followed without it.
@@ -172,43 +139,38 @@ impl CodePipeline {
         let Some(place) = listed.iter().position(is_ours) else {
             return Ok(Ending::default());
         };
-        let newer = listed[..place].iter().rev();
+        // One that had ended before ours did is not the one that replaced it.
+        let ended = listed[place].last_update_time;
+        let still_ran = |newer: &&PipelineExecutionSummary| {
+            let status = newer.status.clone().map(execution_status);
+            !status.is_some_and(|status| status.is_final()) || newer.last_update_time >= ended
+        };
+        let newer = listed[..place].iter().rev().filter(still_ran);
         Ok(Ending {
-            stop_reason: listed[place]
-                .stop_trigger()
-                .and_then(|stop| stop.reason())
-                .map(str::to_owned),
-            superseded_by: newer
-                .into_iter()
-                .find_map(|newer| commit_of(newer.source_revisions(), source_action)),
+            stop_reason: listed[place].stop_trigger().and_then(|stop| stop.reason()).map(str::to_owned),
+            superseded_by: newer.into_iter().find_map(|newer| commit_of(newer.source_revisions(), source_action)),
         })
     }
 
-    /// The execution of this commit that began since a message was first sent, as far as AWS shows commits yet.
+    /// The execution of this commit that was started since a message was first sent, as far as AWS shows commits yet,
+    /// without those that are known to be another push's.
     pub async fn find_started(
         &self,
         request: &StartRequest,
         since: Timestamp,
+        is_anothers: impl Fn(&str) -> bool,
     ) -> Result<Option<String>, PipelineError> {
         let since = since.before(CLOCK_SKEW);
         let began = |summary: &PipelineExecutionSummary| summary.start_time.map(timestamp).unwrap_or_default();
-        let listed = self.executions(&request.pipeline, |listed| {
-            listed.last().is_some_and(|last| began(last) < since)
-        });
+        let listed = self.executions(&request.pipeline, |listed| listed.last().is_some_and(|last| began(last) < since));
         let is_it = |summary: &&PipelineExecutionSummary| {
-            let commits = summary
-                .source_revisions()
-                .iter()
-                .filter_map(|revision| revision.revision_id());
-            began(summary) >= since && commits.into_iter().any(|commit| commit == request.commit.as_str())
+            let commits = summary.source_revisions().iter().filter_map(|revision| revision.revision_id());
+            let is_ours = summary.pipeline_execution_id().is_some_and(|execution| !is_anothers(execution));
+            began(summary) >= since && is_ours && commits.into_iter().any(|commit| commit == request.commit.as_str())
         };
         let listed = listed.await?;
         // The earliest: a later one of the same commit is somebody else's.
-        Ok(listed
-            .iter()
-            .rev()
-            .find(is_it)
-            .and_then(|summary| summary.pipeline_execution_id.clone()))
+        Ok(listed.iter().rev().find(is_it).and_then(|summary| summary.pipeline_execution_id.clone()))
     }
 
     /// Those of the other executions that began after this one.
@@ -225,20 +187,13 @@ impl CodePipeline {
         let listed = self.executions(pipeline, |listed| listed.iter().any(is_ours)).await?;
         let newer = listed.iter().take_while(|summary| !is_ours(summary));
         let newer: Vec<&str> = newer.filter_map(|summary| summary.pipeline_execution_id()).collect();
-        Ok(others
-            .iter()
-            .filter(|other| newer.contains(&other.as_str()))
-            .cloned()
-            .collect())
+        Ok(others.iter().filter(|other| newer.contains(&other.as_str())).cloned().collect())
     }
 
     /// Names of the pipeline's stages, in its order.
     pub async fn stages(&self, pipeline: &str) -> Result<Vec<String>, PipelineError> {
         let answer = self.client.get_pipeline().name(pipeline).send().await.map_err(sort)?;
-        let stages = answer
-            .pipeline
-            .map(|declaration| declaration.stages)
-            .unwrap_or_default();
+        let stages = answer.pipeline.map(|declaration| declaration.stages).unwrap_or_default();
         Ok(stages.into_iter().map(|stage| stage.name).collect())
     }
 
@@ -251,11 +206,7 @@ impl CodePipeline {
         let mut executions = Vec::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
-            let call = self
-                .client
-                .list_pipeline_executions()
-                .pipeline_name(pipeline)
-                .set_next_token(next);
+            let call = self.client.list_pipeline_executions().pipeline_name(pipeline).set_next_token(next);
             let page = call.send().await.map_err(sort)?;
             executions.extend(page.pipeline_execution_summaries.unwrap_or_default());
             next = page.next_token.filter(|token| !token.is_empty());
@@ -291,25 +242,11 @@ where
 }
 
 fn timestamp(time: DateTime) -> Timestamp {
-    Timestamp::from_millis(
-        time.to_millis()
-            .ok()
-            .and_then(|millis| u64::try_from(millis).ok())
-            .unwrap_or_default(),
-    )
+    Timestamp::from_millis(time.to_millis().ok().and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
 }
 
 fn head(pipeline: &str, execution: &str, read: PipelineExecution) -> Result<ExecutionHead, PipelineError> {
-    let status = match read.status.ok_or_else(|| nonsense("an execution without a status"))? {
-        PipelineExecutionStatus::InProgress => ExecutionStatus::InProgress,
-        PipelineExecutionStatus::Stopping => ExecutionStatus::Stopping,
-        PipelineExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
-        PipelineExecutionStatus::Failed => ExecutionStatus::Failed,
-        PipelineExecutionStatus::Stopped => ExecutionStatus::Stopped,
-        PipelineExecutionStatus::Cancelled => ExecutionStatus::Cancelled,
-        PipelineExecutionStatus::Superseded => ExecutionStatus::Superseded,
-        other => ExecutionStatus::Unknown(other.as_str().to_owned()),
-    };
+    let status = execution_status(read.status.ok_or_else(|| nonsense("an execution without a status"))?);
     let revisions = read.artifact_revisions.unwrap_or_default().into_iter();
     Ok(ExecutionHead {
         pipeline: pipeline.to_owned(),
@@ -318,10 +255,21 @@ fn head(pipeline: &str, execution: &str, read: PipelineExecution) -> Result<Exec
         status_summary: read.status_summary,
         is_rollback: read.execution_type == Some(ExecutionType::Rollback),
         is_parallel: read.execution_mode == Some(ExecutionMode::Parallel),
-        revisions: revisions
-            .filter_map(|revision| Some((revision.name?, revision.revision_id?)))
-            .collect(),
+        revisions: revisions.filter_map(|revision| Some((revision.name?, revision.revision_id?))).collect(),
     })
+}
+
+fn execution_status(status: PipelineExecutionStatus) -> ExecutionStatus {
+    match status {
+        PipelineExecutionStatus::InProgress => ExecutionStatus::InProgress,
+        PipelineExecutionStatus::Stopping => ExecutionStatus::Stopping,
+        PipelineExecutionStatus::Succeeded => ExecutionStatus::Succeeded,
+        PipelineExecutionStatus::Failed => ExecutionStatus::Failed,
+        PipelineExecutionStatus::Stopped => ExecutionStatus::Stopped,
+        PipelineExecutionStatus::Cancelled => ExecutionStatus::Cancelled,
+        PipelineExecutionStatus::Superseded => ExecutionStatus::Superseded,
+        other => ExecutionStatus::Unknown(other.as_str().to_owned()),
+    }
 }
 
 /// `None` for an entry that does not even say what ran.
@@ -329,14 +277,8 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
     let input = detail.input;
     let action_type = input.as_ref().and_then(|input| input.action_type_id.clone());
     let configured = |key: &str| {
-        let maps = input
-            .as_ref()
-            .map(|input| [&input.resolved_configuration, &input.configuration]);
-        maps.into_iter()
-            .flatten()
-            .flatten()
-            .find_map(|map| map.get(key))
-            .cloned()
+        let maps = input.as_ref().map(|input| [&input.resolved_configuration, &input.configuration]);
+        maps.into_iter().flatten().flatten().find_map(|map| map.get(key)).cloned()
     };
     let kind = match action_type.as_ref().map(|action_type| &action_type.category) {
         Some(ActionCategory::Source) => ActionKind::Source,
@@ -351,10 +293,7 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
     };
     let result = output.as_ref().and_then(|output| output.execution_result.clone());
     let error = result.as_ref().and_then(|result| result.error_details.clone());
-    let artifacts = output
-        .as_ref()
-        .map(|output| output.output_artifacts())
-        .unwrap_or_default();
+    let artifacts = output.as_ref().map(|output| output.output_artifacts()).unwrap_or_default();
     let source_repository = variable("FullRepositoryName").or_else(|| configured("FullRepositoryId"));
     let first_generation = || Some(format!("{}/{}", configured("Owner")?, configured("Repo")?));
     let started = detail.start_time.map(timestamp).unwrap_or_default();
@@ -372,21 +311,11 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
         started,
         updated: detail.last_update_time.map_or(started, timestamp),
         error: error.and_then(|error| error.message.or(error.code)),
-        summary: result
-            .as_ref()
-            .and_then(|result| result.external_execution_summary.clone()),
+        summary: result.as_ref().and_then(|result| result.external_execution_summary.clone()),
         external_id: result.and_then(|result| result.external_execution_id),
         output_artifacts: artifacts.iter().filter_map(|artifact| artifact.name.clone()).collect(),
-        source_commit: if kind == ActionKind::Source {
-            variable("CommitId")
-        } else {
-            None
-        },
-        source_repository: if kind == ActionKind::Source {
-            source_repository.or_else(first_generation)
-        } else {
-            None
-        },
+        source_commit: if kind == ActionKind::Source { variable("CommitId") } else { None },
+        source_repository: if kind == ActionKind::Source { source_repository.or_else(first_generation) } else { None },
     })
 }
 
@@ -394,9 +323,7 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
 /// execution: a stage that ours has not reached yet shows the one before.
 fn views(state: GetPipelineStateOutput, execution: &str) -> Vec<StageView> {
     let view = |stage: StageState| {
-        let latest = stage
-            .latest_execution
-            .filter(|latest| latest.pipeline_execution_id == execution);
+        let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution);
         let waits = std::iter::once(&stage.inbound_execution)
             .flatten()
             .chain(stage.inbound_executions.iter().flatten())
@@ -412,20 +339,12 @@ fn views(state: GetPipelineStateOutput, execution: &str) -> Vec<StageView> {
             waits: waits.then_some(wait),
         })
     };
-    state
-        .stage_states
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(view)
-        .collect()
+    state.stage_states.unwrap_or_default().into_iter().filter_map(view).collect()
 }
 
 /// An execution that was stopped or failed in front of a stage is still shown there.
 fn is_waiting(status: &StageExecutionStatus) -> bool {
-    matches!(
-        stage_status(status.clone()),
-        StageStatus::InProgress | StageStatus::Unknown(_)
-    )
+    matches!(stage_status(status.clone()), StageStatus::InProgress | StageStatus::Unknown(_))
 }
 
 fn stage_status(status: StageExecutionStatus) -> StageStatus {
@@ -442,10 +361,6 @@ fn stage_status(status: StageExecutionStatus) -> StageStatus {
 }
 
 fn commit_of(revisions: &[SourceRevision], source_action: Option<&str>) -> Option<CommitSha> {
-    let named = revisions
-        .iter()
-        .find(|revision| Some(revision.action_name.as_str()) == source_action);
-    named
-        .or(revisions.first())
-        .and_then(|revision| CommitSha::parse(revision.revision_id.as_deref()?))
+    let named = revisions.iter().find(|revision| Some(revision.action_name.as_str()) == source_action);
+    named.or(revisions.first()).and_then(|revision| CommitSha::parse(revision.revision_id.as_deref()?))
 }

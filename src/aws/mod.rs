@@ -32,16 +32,8 @@ pub struct Patience {
 }
 
 impl Patience {
-    pub const WEBHOOK: Self = Self {
-        attempt: Duration::from_secs(3),
-        call: Duration::from_secs(7),
-        attempts: 3,
-    };
-    pub const WORKER: Self = Self {
-        attempt: Duration::from_secs(4),
-        call: Duration::from_secs(9),
-        attempts: 3,
-    };
+    pub const WEBHOOK: Self = Self { attempt: Duration::from_secs(3), call: Duration::from_secs(7), attempts: 3 };
+    pub const WORKER: Self = Self { attempt: Duration::from_secs(4), call: Duration::from_secs(9), attempts: 3 };
 }
 
 /// Configuration for every client, from the function's environment. Endpoints of stand-ins come from the SDK's own
@@ -49,10 +41,7 @@ impl Patience {
 pub async fn sdk_config(patience: Patience) -> SdkConfig {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let http_client = match TlsContext::builder().with_trust_store(roots).build() {
-        Ok(tls) => Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(tls)
-            .build_https(),
+        Ok(tls) => Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https(),
         // The built-in certificates are part of the program and tested; without them only plain http is left.
         Err(error) => {
             tracing::error!(%error, "the built-in root certificates do not parse");
@@ -78,7 +67,5 @@ pub(crate) fn loader(patience: Patience) -> ConfigLoader {
         .operation_attempt_timeout(patience.attempt)
         .operation_timeout(patience.call)
         .build();
-    aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(retries)
-        .timeout_config(timeouts)
+    aws_config::defaults(BehaviorVersion::latest()).retry_config(retries).timeout_config(timeouts)
 }

@@ -19,9 +19,9 @@ async fn main() -> Result<(), Error> {
         clock,
     };
     let webhook = &webhook;
-    lambda_http::run(service_fn(|request: Request| async move {
-        Ok::<_, Error>(webhook.handle(plain(request)?).await)
-    }))
+    lambda_http::run(service_fn(
+        |request: Request| async move { Ok::<_, Error>(webhook.handle(plain(request)?).await) },
+    ))
     .await
 }
 
@@ -29,11 +29,8 @@ async fn main() -> Result<(), Error> {
 fn plain(request: Request) -> Result<http::Request<Bytes>, Error> {
     let path = request.raw_http_path().to_owned();
     let (mut parts, body) = request.into_parts();
-    parts.uri = if path.starts_with('/') {
-        path.parse()?
-    } else {
-        format!("/{path}").parse()?
-    };
+    // What is no path of ours is no path of anything: the handler answers 404 for whatever can't be read as one.
+    parts.uri = path.parse().unwrap_or_else(|_| http::Uri::from_static("/not-a-path"));
     let body = match body {
         Body::Empty => Bytes::new(),
         Body::Text(text) => Bytes::from(text),

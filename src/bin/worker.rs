@@ -22,11 +22,7 @@ async fn main() -> Result<(), Error> {
     let worker = Worker::new(settings, queue, CodePipeline::new(&sdk_config), clock, region);
     let worker = &worker;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let left = event
-            .context
-            .deadline()
-            .duration_since(SystemTime::now())
-            .unwrap_or(Duration::ZERO);
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
         Ok::<_, Error>(worker.handle(event.payload, left).await)
     }))
     .await

@@ -38,18 +38,13 @@ impl Functions {
     pub(super) async fn start(port: u16, local: Arc<Local>, pace: Pace) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let service = Router::new()
-            .fallback(receive)
-            .with_state((local.clone(), pace.clone()));
+        let service = Router::new().fallback(receive).with_state((local.clone(), pace.clone()));
         let webhook = tokio::spawn(async move {
             // Accepting goes on through errors, so it only ends when the task is aborted.
             drop(axum::serve(listener, service).await);
         });
         let workers = tokio::task::spawn_local(feed(local, pace));
-        Ok(Self {
-            address,
-            tasks: [webhook, workers],
-        })
+        Ok(Self { address, tasks: [webhook, workers] })
     }
 
     /// Where deliveries go.

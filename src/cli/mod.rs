@@ -105,9 +105,7 @@ impl Cli {
 
 fn log_to_stderr(unless_set: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(unless_set));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // One that is there already is as good.
     let _ = subscriber.try_init();
 }

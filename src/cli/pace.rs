@@ -25,11 +25,7 @@ struct State {
 
 impl State {
     fn rate_now(&self) -> f64 {
-        if self.at_work > 0 {
-            self.rate.min(1.0)
-        } else {
-            self.rate
-        }
+        if self.at_work > 0 { self.rate.min(1.0) } else { self.rate }
     }
 
     fn catch_up(&mut self) {

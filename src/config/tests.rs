@@ -80,6 +80,7 @@ fn a_value_that_cannot_be_meant_names_the_line() {
     insta::assert_snapshot!(error(&format!("{route}[route.variables]\nA = \"{{commit}}\"")), @"the configuration is wrong in line 5: unknown field {commit}; there are {sha}, {short_sha}, {ref}, {branch}, {tag}, {actor}, {delivery} and {message}");
     insta::assert_snapshot!(error(&format!("{route}[route.variables]\n\"A B\" = \"x\"")), @r#"the configuration is wrong in line 5: `variables`: "A B" holds ' ', which CodePipeline does not take in a name"#);
     insta::assert_snapshot!(error("[[route]]\nrepository = \"o/r\"\npipeline = \"a/b\""), @r#"the configuration is wrong in line 3: `pipeline`: "a/b" holds '/', which CodePipeline does not take in a name"#);
+    insta::assert_snapshot!(error(&format!("{route}stop_failed_rollout = true")), @"the configuration is wrong in line 4: `stop_failed_rollout = true` is not there yet: rollouts are not watched so far");
     insta::assert_snapshot!(error("[github]\nreport = \"checks\""), @r#"the configuration is wrong in line 2: `report = "checks"` is not there yet; use "statuses""#);
     insta::assert_snapshot!(error(&format!("{route}pull_requests = \"yes\"")), @r#"
     the configuration does not parse: TOML parse error at line 4, column 17
@@ -94,14 +95,8 @@ fn a_value_that_cannot_be_meant_names_the_line() {
 fn the_api_is_https_or_on_loopback() {
     let api_url =
         |url: &str| Config::parse(&format!("[github]\napi_url = \"{url}\"")).map(|config| config.github.api_url);
-    assert_eq!(
-        api_url("https://git.example.com/api/v3/").unwrap(),
-        "https://git.example.com/api/v3"
-    );
-    assert_eq!(
-        api_url("http://127.0.0.1:4010/github").unwrap(),
-        "http://127.0.0.1:4010/github"
-    );
+    assert_eq!(api_url("https://git.example.com/api/v3/").unwrap(), "https://git.example.com/api/v3");
+    assert_eq!(api_url("http://127.0.0.1:4010/github").unwrap(), "http://127.0.0.1:4010/github");
     insta::assert_snapshot!(api_url("http://git.example.com/api/v3").unwrap_err(), @"the configuration is wrong in line 2: `api_url` must begin with https:// (http:// is for loopback only)");
     assert!(api_url("http://127.0.0.1.example.com").is_err());
 }

@@ -47,18 +47,13 @@ struct RouteEntry {
     source_action: Option<Spanned<String>>,
     environment: Option<String>,
     superseded: Option<Spanned<String>>,
-    /// Part of the format; rollouts are not watched yet.
-    #[serde(rename = "stop_failed_rollout")]
-    _stop_failed_rollout: Option<bool>,
+    stop_failed_rollout: Option<Spanned<bool>>,
     #[serde(default)]
     variables: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "`pull_requests` must be true, false, or { base = [\"main\"] }"
-)]
+#[serde(untagged, expecting = "`pull_requests` must be true, false, or { base = [\"main\"] }")]
 enum PullRequestsEntry {
     Any(bool),
     Into(BaseEntry),
@@ -76,10 +71,7 @@ type Mistake = (Range<usize>, String);
 pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
     let file: File =
         toml::from_str(text).map_err(|error| ConfigError::Parse(error.to_string().trim_end().to_owned()))?;
-    resolve(file).map_err(|(place, problem)| ConfigError::Value {
-        line: line_of(text, place.start),
-        problem,
-    })
+    resolve(file).map_err(|(place, problem)| ConfigError::Value { line: line_of(text, place.start), problem })
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -95,32 +87,20 @@ fn resolve(file: File) -> Result<Config, Mistake> {
         match report.get_ref().as_str() {
             "statuses" => {}
             "checks" => {
-                return Err((
-                    report.span(),
-                    "`report = \"checks\"` is not there yet; use \"statuses\"".to_owned(),
-                ));
+                return Err((report.span(), "`report = \"checks\"` is not there yet; use \"statuses\"".to_owned()));
             }
             other => {
-                return Err((
-                    report.span(),
-                    format!("`report` is \"{other}\"; it can be \"statuses\""),
-                ));
+                return Err((report.span(), format!("`report` is \"{other}\"; it can be \"statuses\"")));
             }
         }
     }
     let routes = file.routes.into_iter().map(resolve_route).collect::<Result<_, _>>()?;
-    Ok(Config {
-        github: GitHubConfig { api_url },
-        routes: RouteTable(routes),
-    })
+    Ok(Config { github: GitHubConfig { api_url }, routes: RouteTable(routes) })
 }
 
 fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
     let repository = RepositoryName::parse(entry.repository.get_ref()).ok_or_else(|| {
-        let problem = format!(
-            "`repository` must be OWNER/NAME, not \"{}\"",
-            entry.repository.get_ref()
-        );
+        let problem = format!("`repository` must be OWNER/NAME, not \"{}\"", entry.repository.get_ref());
         (entry.repository.span(), problem)
     })?;
     let pipeline = entry.pipeline.get_ref();
@@ -130,22 +110,20 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         None => Some("Source".to_owned()),
         Some(name) if name.get_ref().is_empty() => None,
         Some(name) => {
-            check_name("source_action", name.get_ref(), 100, |c| {
-                matches!(c, '.' | '@' | '-' | '_')
-            })
-            .map_err(|problem| (name.span(), problem))?;
+            check_name("source_action", name.get_ref(), 100, |c| matches!(c, '.' | '@' | '-' | '_'))
+                .map_err(|problem| (name.span(), problem))?;
             Some(name.get_ref().clone())
         }
     };
-    let pull_requests = match entry
-        .pull_requests
-        .as_ref()
-        .map(|entry| (entry.get_ref(), entry.span()))
-    {
+    let pull_requests = match entry.pull_requests.as_ref().map(|entry| (entry.get_ref(), entry.span())) {
         None | Some((PullRequestsEntry::Any(false), _)) => PullRequests::None,
         Some((PullRequestsEntry::Any(true), _)) => PullRequests::All,
         Some((PullRequestsEntry::Into(into), place)) => PullRequests::Into(patterns("base", &into.base, place)?),
     };
+    if let Some(stop) = entry.stop_failed_rollout.as_ref().filter(|stop| *stop.get_ref()) {
+        let problem = "`stop_failed_rollout = true` is not there yet: rollouts are not watched so far".to_owned();
+        return Err((stop.span(), problem));
+    }
     let superseded = match &entry.superseded {
         None => State::Error,
         Some(state) => match State::parse(state.get_ref()) {
@@ -169,26 +147,18 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         pipeline: pipeline.clone(),
         source_action,
         variables: resolve_variables(entry.variables)?,
-        options: RunOptions {
-            environment: entry.environment,
-            superseded,
-        },
+        options: RunOptions { environment: entry.environment, superseded },
     })
 }
 
 fn optional_patterns(key: &str, texts: Option<&Spanned<Vec<String>>>) -> Result<Option<Patterns>, Mistake> {
-    texts
-        .map(|texts| patterns(key, texts.get_ref(), texts.span()))
-        .transpose()
+    texts.map(|texts| patterns(key, texts.get_ref(), texts.span())).transpose()
 }
 
 fn patterns(key: &str, texts: &[String], place: Range<usize>) -> Result<Patterns, Mistake> {
     Patterns::new(texts).map_err(|(index, error)| {
         let pattern = texts.get(index).map(String::as_str).unwrap_or_default();
-        (
-            place,
-            format!("`{key}` holds \"{pattern}\", which is no glob: {}", error.kind()),
-        )
+        (place, format!("`{key}` holds \"{pattern}\", which is no glob: {}", error.kind()))
     })
 }
 
@@ -212,9 +182,7 @@ fn check_name(key: &str, name: &str, longest: usize, sign: impl Fn(char) -> bool
         return Err(format!("`{key}`: a name of 1 to {longest} characters is needed"));
     }
     match name.chars().find(|c| !c.is_ascii_alphanumeric() && !sign(*c)) {
-        Some(wrong) => Err(format!(
-            "`{key}`: \"{name}\" holds {wrong:?}, which CodePipeline does not take in a name"
-        )),
+        Some(wrong) => Err(format!("`{key}`: \"{name}\" holds {wrong:?}, which CodePipeline does not take in a name")),
         None => Ok(()),
     }
 }

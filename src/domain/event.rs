@@ -14,9 +14,7 @@ impl RepositoryName {
             !part.is_empty()
                 && part != "."
                 && part != ".."
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         };
         (allowed(owner) && allowed(name)).then(|| Self(full_name.to_owned()))
     }
@@ -88,14 +86,8 @@ pub enum Ref {
 impl Ref {
     /// `None` for anything outside `refs/heads/` and `refs/tags/`.
     pub fn parse(full: &str) -> Option<Self> {
-        let short = |prefix| {
-            full.strip_prefix(prefix)
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-        };
-        short("refs/heads/")
-            .map(Self::Branch)
-            .or_else(|| short("refs/tags/").map(Self::Tag))
+        let short = |prefix| full.strip_prefix(prefix).filter(|name| !name.is_empty()).map(str::to_owned);
+        short("refs/heads/").map(Self::Branch).or_else(|| short("refs/tags/").map(Self::Tag))
     }
 
     pub fn branch(&self) -> Option<&str> {
@@ -205,10 +197,7 @@ mod tests {
 
     #[test]
     fn refs_outside_heads_and_tags_are_none() {
-        assert_eq!(
-            Ref::parse("refs/heads/release/1.x"),
-            Some(Ref::Branch("release/1.x".into()))
-        );
+        assert_eq!(Ref::parse("refs/heads/release/1.x"), Some(Ref::Branch("release/1.x".into())));
         assert_eq!(Ref::parse("refs/tags/v1"), Some(Ref::Tag("v1".into())));
         assert_eq!(Ref::parse("refs/pull/7/head"), None);
         assert_eq!(Ref::parse("refs/heads/"), None);

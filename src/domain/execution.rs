@@ -22,10 +22,7 @@ pub enum ExecutionStatus {
 
 impl ExecutionStatus {
     pub fn is_final(&self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Failed | Self::Stopped | Self::Cancelled | Self::Superseded
-        )
+        matches!(self, Self::Succeeded | Self::Failed | Self::Stopped | Self::Cancelled | Self::Superseded)
     }
 }
 
@@ -138,6 +135,11 @@ pub struct Stage {
 }
 
 impl ActionRun {
+    /// The repository that a source action takes its commit from.
+    fn repository(&self) -> Option<RepositoryName> {
+        RepositoryName::parse(self.source_repository.as_deref()?)
+    }
+
     /// Whether it still runs; a status that is not known counts as running, until the execution itself is final.
     pub fn is_running(&self) -> bool {
         matches!(self.status, ActionStatus::InProgress | ActionStatus::Unknown(_))
@@ -147,26 +149,13 @@ impl ActionRun {
 impl Stage {
     /// From the beginning of its first action to the end of its last, retries and waiting included.
     pub fn duration(&self) -> std::time::Duration {
-        let began = self
-            .actions
-            .iter()
-            .map(|action| action.started)
-            .min()
-            .unwrap_or_default();
-        let ended = self
-            .actions
-            .iter()
-            .map(|action| action.updated)
-            .max()
-            .unwrap_or_default();
+        let began = self.actions.iter().map(|action| action.started).min().unwrap_or_default();
+        let ended = self.actions.iter().map(|action| action.updated).max().unwrap_or_default();
         ended.since(began)
     }
 
     pub fn is_running(&self) -> bool {
-        matches!(
-            self.status,
-            StageStatus::InProgress | StageStatus::Stopping | StageStatus::Unknown(_)
-        )
+        matches!(self.status, StageStatus::InProgress | StageStatus::Stopping | StageStatus::Unknown(_))
     }
 
     pub fn running(&self) -> impl Iterator<Item = &ActionRun> {
@@ -212,31 +201,37 @@ pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
 
 /// Whether the list of executions has to be read too, for what is in [`Ending`].
 pub fn needs_ending(head: &ExecutionHead) -> bool {
-    matches!(
-        head.status,
-        ExecutionStatus::Stopping | ExecutionStatus::Stopped | ExecutionStatus::Superseded
-    )
+    matches!(head.status, ExecutionStatus::Stopping | ExecutionStatus::Stopped | ExecutionStatus::Superseded)
 }
 
-impl ExecutionSnapshot {
-    /// Puts the readings together. `source_action` is the one whose commit counts, where the pipeline has several.
-    pub fn assemble(
-        head: ExecutionHead,
-        actions: Vec<ActionRun>,
-        views: &[StageView],
-        ending: Ending,
-        source_action: Option<&str>,
-    ) -> Self {
-        let source = source_of(&actions, source_action);
-        let commit = source
-            .and_then(|action| commit_of(action, &head.revisions))
-            .or_else(|| only_commit(&head.revisions));
-        let repository = source.and_then(|action| RepositoryName::parse(action.source_repository.as_deref()?));
-        let stages = stages_of(&head.status, actions, views);
-        let waiting = views
-            .iter()
-            .find_map(|view| Some((view.name.clone(), view.waits.clone()?)));
-        Self {
+/// All that was read of an execution.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub head: ExecutionHead,
+    pub actions: Vec<ActionRun>,
+    pub views: Vec<StageView>,
+    pub ending: Ending,
+}
+
+/// Which source action's commit counts, where a pipeline has several: the one that was pinned, or else the one of the
+/// repository that the run is reported to.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    pub action: Option<&'a str>,
+    pub repository: Option<&'a RepositoryName>,
+}
+
+impl Reading {
+    /// Puts the readings together.
+    pub fn snapshot(&self, source: Source<'_>) -> ExecutionSnapshot {
+        let Self { head, actions, views, ending } = self.clone();
+        let source = source_of(&actions, source);
+        let commit =
+            source.and_then(|action| commit_of(action, &head.revisions)).or_else(|| only_commit(&head.revisions));
+        let repository = source.and_then(ActionRun::repository);
+        let stages = stages_of(&head, actions, &views);
+        let waiting = views.iter().find_map(|view| Some((view.name.clone(), view.waits.clone()?)));
+        ExecutionSnapshot {
             // Only what still runs can wait; the pipeline's view may be newer than the execution's status.
             waiting: waiting.filter(|_| !head.status.is_final()),
             pipeline: head.pipeline,
@@ -250,7 +245,9 @@ impl ExecutionSnapshot {
             ending,
         }
     }
+}
 
+impl ExecutionSnapshot {
     pub fn is_final(&self) -> bool {
         self.status.is_final()
     }
@@ -264,18 +261,18 @@ impl ExecutionSnapshot {
     }
 }
 
-fn source_of<'a>(actions: &'a [ActionRun], name: Option<&str>) -> Option<&'a ActionRun> {
+fn source_of<'a>(actions: &'a [ActionRun], wanted: Source<'_>) -> Option<&'a ActionRun> {
     let sources = || actions.iter().filter(|action| action.kind == ActionKind::Source);
-    let named = sources().find(|action| Some(action.name.as_str()) == name);
-    named.or_else(|| sources().next())
+    let named = sources().find(|action| Some(action.name.as_str()) == wanted.action);
+    let of_repository =
+        |action: &&ActionRun| wanted.repository.is_some() && action.repository().as_ref() == wanted.repository;
+    named.or_else(|| sources().find(of_repository)).or_else(|| sources().next())
 }
 
 fn commit_of(source: &ActionRun, revisions: &[(String, String)]) -> Option<CommitSha> {
     let told = source.source_commit.as_deref().and_then(CommitSha::parse);
     let by_artifact = || {
-        let ours = revisions
-            .iter()
-            .find(|(artifact, _)| source.output_artifacts.contains(artifact));
+        let ours = revisions.iter().find(|(artifact, _)| source.output_artifacts.contains(artifact));
         ours.and_then(|(_, revision)| CommitSha::parse(revision))
     };
     told.or_else(by_artifact)
@@ -288,51 +285,44 @@ fn only_commit(revisions: &[(String, String)]) -> Option<CommitSha> {
     commits.all(|other| other == first).then_some(first)
 }
 
-fn stages_of(execution: &ExecutionStatus, mut actions: Vec<ActionRun>, views: &[StageView]) -> Vec<Stage> {
+fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageView]) -> Vec<Stage> {
+    let execution = &head.status;
+    // An execution that succeeded has passed every stage, so one without any trace of it was skipped, though a newer
+    // execution may have taken its place in the pipeline's view. A rollback runs one stage only.
+    let has_passed_all = *execution == ExecutionStatus::Succeeded && !head.is_rollback;
     actions.sort_by_key(|action| action.started);
     let mut stages: Vec<Stage> = Vec::new();
     for action in actions {
-        let index = stages
-            .iter()
-            .position(|stage| stage.name == action.stage)
-            .unwrap_or_else(|| {
-                stages.push(Stage {
-                    name: action.stage.clone(),
-                    status: StageStatus::InProgress,
-                    actions: Vec::new(),
-                    attempts: 1,
-                });
-                stages.len() - 1
+        let index = stages.iter().position(|stage| stage.name == action.stage).unwrap_or_else(|| {
+            stages.push(Stage {
+                name: action.stage.clone(),
+                status: StageStatus::InProgress,
+                actions: Vec::new(),
+                attempts: 1,
             });
+            stages.len() - 1
+        });
         stages[index].actions.push(action);
     }
     for stage in &mut stages {
         keep_newest_runs(stage);
     }
     // A stage without actions is known from the pipeline's view alone: skipped, or begun a moment ago.
-    for (place, view) in views.iter().enumerate().filter(|(_, view)| view.status.is_some()) {
+    for (place, view) in views.iter().enumerate().filter(|(_, view)| has_passed_all || view.status.is_some()) {
         if !stages.iter().any(|stage| stage.name == view.name) {
             let before = |stage: &Stage| views[..place].iter().any(|earlier| earlier.name == stage.name);
             let index = stages.iter().rposition(before).map_or(0, |index| index + 1);
             let status = StageStatus::InProgress;
-            stages.insert(
-                index,
-                Stage {
-                    name: view.name.clone(),
-                    status,
-                    actions: Vec::new(),
-                    attempts: 1,
-                },
-            );
+            stages.insert(index, Stage { name: view.name.clone(), status, actions: Vec::new(), attempts: 1 });
         }
     }
     let last = stages.len().saturating_sub(1);
     for (index, stage) in stages.iter_mut().enumerate() {
-        let view = views
-            .iter()
-            .find(|view| view.name == stage.name)
-            .and_then(|view| view.status.as_ref());
-        stage.status = status_of(stage, execution, view, index < last);
+        let view = views.iter().find(|view| view.name == stage.name).and_then(|view| view.status.as_ref());
+        stage.status = match view {
+            None if stage.actions.is_empty() => StageStatus::Skipped,
+            view => status_of(stage, execution, view, index < last),
+        };
     }
     stages
 }

@@ -21,11 +21,7 @@ fn run(stage: &str, name: &str, started: u64, status: ActionStatus) -> ActionRun
     ActionRun {
         stage: stage.to_owned(),
         name: name.to_owned(),
-        kind: if stage == "Source" {
-            ActionKind::Source
-        } else {
-            ActionKind::Other
-        },
+        kind: if stage == "Source" { ActionKind::Source } else { ActionKind::Other },
         status,
         started: Timestamp::from_secs(started),
         updated: Timestamp::from_secs(started + 5),
@@ -39,15 +35,17 @@ fn run(stage: &str, name: &str, started: u64, status: ActionStatus) -> ActionRun
 }
 
 fn view(name: &str, status: StageStatus) -> StageView {
-    StageView {
-        name: name.to_owned(),
-        status: Some(status),
-        waits: None,
-    }
+    StageView { name: name.to_owned(), status: Some(status), waits: None }
+}
+
+const PINNED: Source<'static> = Source { action: Some("Source"), repository: None };
+
+fn reading(head: ExecutionHead, actions: &[ActionRun], views: &[StageView]) -> Reading {
+    Reading { head, actions: actions.to_vec(), views: views.to_vec(), ending: Ending::default() }
 }
 
 fn assemble(status: ExecutionStatus, actions: &[ActionRun], views: &[StageView]) -> ExecutionSnapshot {
-    ExecutionSnapshot::assemble(head(status), actions.to_vec(), views, Ending::default(), Some("Source"))
+    reading(head(status), actions, views).snapshot(PINNED)
 }
 
 /// The stages in short: `Source Succeeded, Build InProgress`.
@@ -58,10 +56,8 @@ fn stages(snapshot: &ExecutionSnapshot) -> String {
 
 #[test]
 fn stages_stand_in_the_order_in_which_they_began() {
-    let actions = [
-        run("Build", "Build", 10, ActionStatus::InProgress),
-        run("Source", "Source", 0, ActionStatus::Succeeded),
-    ];
+    let actions =
+        [run("Build", "Build", 10, ActionStatus::InProgress), run("Source", "Source", 0, ActionStatus::Succeeded)];
     let snapshot = assemble(ExecutionStatus::InProgress, &actions, &[]);
     assert_eq!(stages(&snapshot), "Source Succeeded, Build InProgress");
 }
@@ -69,15 +65,9 @@ fn stages_stand_in_the_order_in_which_they_began() {
 #[test]
 fn between_two_actions_a_stage_is_still_in_progress() {
     let actions = [run("Build", "Unit", 0, ActionStatus::Succeeded)];
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::InProgress, &actions, &[])),
-        "Build InProgress"
-    );
+    assert_eq!(stages(&assemble(ExecutionStatus::InProgress, &actions, &[])), "Build InProgress");
     let ended = [view("Build", StageStatus::Succeeded)];
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::InProgress, &actions, &ended)),
-        "Build Succeeded"
-    );
+    assert_eq!(stages(&assemble(ExecutionStatus::InProgress, &actions, &ended)), "Build Succeeded");
 }
 
 #[test]
@@ -95,14 +85,8 @@ fn of_a_retried_action_the_newest_run_counts() {
 #[test]
 fn a_failed_action_of_a_running_execution_may_be_about_to_be_retried() {
     let actions = [run("Build", "Build", 0, ActionStatus::Failed)];
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::InProgress, &actions, &[])),
-        "Build InProgress"
-    );
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::Failed, &actions, &[])),
-        "Build Failed"
-    );
+    assert_eq!(stages(&assemble(ExecutionStatus::InProgress, &actions, &[])), "Build InProgress");
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &[])), "Build Failed");
 }
 
 #[test]
@@ -123,22 +107,15 @@ fn once_the_execution_is_final_nothing_in_it_still_runs() {
 
 #[test]
 fn what_had_succeeded_stays_a_success_in_a_stopped_execution() {
-    let actions = [
-        run("Source", "Source", 0, ActionStatus::Succeeded),
-        run("Build", "Build", 10, ActionStatus::Abandoned),
-    ];
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::Stopped, &actions, &[])),
-        "Source Succeeded, Build Stopped"
-    );
+    let actions =
+        [run("Source", "Source", 0, ActionStatus::Succeeded), run("Build", "Build", 10, ActionStatus::Abandoned)];
+    assert_eq!(stages(&assemble(ExecutionStatus::Stopped, &actions, &[])), "Source Succeeded, Build Stopped");
 }
 
 #[test]
 fn a_skipped_stage_is_known_from_the_pipelines_view_and_stands_in_its_place() {
-    let actions = [
-        run("Source", "Source", 0, ActionStatus::Succeeded),
-        run("Staging", "Deploy", 20, ActionStatus::Succeeded),
-    ];
+    let actions =
+        [run("Source", "Source", 0, ActionStatus::Succeeded), run("Staging", "Deploy", 20, ActionStatus::Succeeded)];
     let views = [
         view("Source", StageStatus::Succeeded),
         view("Build", StageStatus::Skipped),
@@ -151,10 +128,7 @@ fn a_skipped_stage_is_known_from_the_pipelines_view_and_stands_in_its_place() {
 #[test]
 fn a_status_that_aws_adds_is_followed_as_running() {
     let actions = [run("Build", "Build", 0, ActionStatus::Unknown("Paused".to_owned()))];
-    assert_eq!(
-        stages(&assemble(ExecutionStatus::Unknown("Paused".to_owned()), &actions, &[])),
-        "Build InProgress"
-    );
+    assert_eq!(stages(&assemble(ExecutionStatus::Unknown("Paused".to_owned()), &actions, &[])), "Build InProgress");
     assert!(!ExecutionStatus::Unknown("Paused".to_owned()).is_final());
 }
 
@@ -170,10 +144,25 @@ fn the_commit_is_that_of_the_pinned_source_action() {
         revisions: vec![revision("DocsOutput", OTHER), revision("SourceOutput", SHA)],
         ..head(ExecutionStatus::InProgress)
     };
-    let actions = vec![docs, source];
-    let snapshot = ExecutionSnapshot::assemble(head, actions, &[], Ending::default(), Some("Source"));
+    docs.source_repository = Some("octo-org/docs".to_owned());
+    let reading = reading(head, &[docs, source], &[]);
+    let snapshot = reading.snapshot(PINNED);
     assert_eq!(snapshot.commit.unwrap().as_str(), SHA);
     assert_eq!(snapshot.repository.unwrap().as_str(), "octo-org/node-server");
+    let ours = RepositoryName::parse("octo-org/node-server");
+    let unpinned = reading.snapshot(Source { action: None, repository: ours.as_ref() });
+    assert_eq!(unpinned.commit.unwrap().as_str(), SHA, "of the sources, the one of our repository counts");
+}
+
+#[test]
+fn a_stage_without_a_trace_in_a_run_that_succeeded_was_skipped() {
+    let actions = [run("Source", "Source", 0, ActionStatus::Succeeded)];
+    let unseen = StageView { name: "Build".to_owned(), status: None, waits: None };
+    let views = [view("Source", StageStatus::Succeeded), unseen];
+    assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Build Skipped");
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &views)), "Source Succeeded");
+    let rollback = ExecutionHead { is_rollback: true, ..head(ExecutionStatus::Succeeded) };
+    assert_eq!(stages(&reading(rollback, &actions, &views).snapshot(PINNED)), "Source Succeeded");
 }
 
 #[test]
@@ -191,9 +180,6 @@ fn the_pipelines_view_is_read_only_where_nothing_else_tells() {
     assert!(!needs_stage_views(&head(ExecutionStatus::InProgress), &running));
     assert!(needs_stage_views(&head(ExecutionStatus::InProgress), &between));
     assert!(needs_stage_views(&head(ExecutionStatus::Failed), &between));
-    let parallel = ExecutionHead {
-        is_parallel: true,
-        ..head(ExecutionStatus::Failed)
-    };
+    let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::Failed) };
     assert!(!needs_stage_views(&parallel, &between));
 }

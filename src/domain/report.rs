@@ -27,9 +27,7 @@ impl State {
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Pending, Self::Success, Self::Failure, Self::Error]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        [Self::Pending, Self::Success, Self::Failure, Self::Error].into_iter().find(|state| state.as_str() == text)
     }
 
     pub fn is_final(self) -> bool {
@@ -87,10 +85,7 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
     // In front of an occupied one a run stands for a moment only, and may be superseded there.
     let is_begun = |name: &String| snapshot.stages.iter().any(|stage| stage.name == *name);
-    let in_front = snapshot
-        .waiting
-        .iter()
-        .filter(|(stage, wait)| matches!(wait, Wait::Held(_)) && !is_begun(stage));
+    let in_front = snapshot.waiting.iter().filter(|(stage, wait)| matches!(wait, Wait::Held(_)) && !is_begun(stage));
     let held = in_front.map(|(stage, wait)| Wanted {
         report: Report {
             context: stage_context(&snapshot.pipeline, stage),
@@ -105,13 +100,7 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
 fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Report {
     let (state, description) = match &snapshot.status {
         ExecutionStatus::Succeeded => {
-            let kinds = || {
-                snapshot
-                    .stages
-                    .iter()
-                    .flat_map(|stage| &stage.actions)
-                    .map(|action| action.kind)
-            };
+            let kinds = || snapshot.stages.iter().flat_map(|stage| &stage.actions).map(|action| action.kind);
             let deployed = kinds().any(|kind| kind == ActionKind::Deploy);
             let environment = options.environment.as_deref();
             let took = snapshot.duration();
@@ -119,71 +108,43 @@ fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunO
             (State::Success, told)
         }
         ExecutionStatus::Failed => {
-            let failed = snapshot
-                .stages
-                .iter()
-                .rev()
-                .find(|stage| stage.status == StageStatus::Failed);
+            let failed = snapshot.stages.iter().rev().find(|stage| stage.status == StageStatus::Failed);
             let summary = snapshot.status_summary.as_deref();
-            (
-                State::Failure,
-                failed.map_or_else(|| text::failed_without_a_stage(summary), text::stage_failed),
-            )
+            (State::Failure, failed.map_or_else(|| text::failed_without_a_stage(summary), text::stage_failed))
         }
         ended if ended.is_final() => ended_early(snapshot, options),
         ExecutionStatus::Stopping => (State::Pending, text::stopping(stop_reason(snapshot))),
         ExecutionStatus::Unknown(status) => (State::Pending, text::unknown_status(status)),
         _ => (State::Pending, progress(snapshot, commit)),
     };
-    Report {
-        context: execution_context(&snapshot.pipeline),
-        state,
-        description,
-    }
+    Report { context: execution_context(&snapshot.pipeline), state, description }
 }
 
 /// What a run that was stopped, cancelled or superseded shows, for itself and for every stage that it had begun.
 fn ended_early(snapshot: &ExecutionSnapshot, options: &RunOptions) -> (State, String) {
     match &snapshot.status {
-        ExecutionStatus::Superseded => (
-            options.superseded,
-            text::superseded(snapshot.ending.superseded_by.as_ref()),
-        ),
+        ExecutionStatus::Superseded => (options.superseded, text::superseded(snapshot.ending.superseded_by.as_ref())),
         ExecutionStatus::Cancelled => (State::Error, text::cancelled()),
         _ => (State::Error, text::stopped(stop_reason(snapshot))),
     }
 }
 
 fn stop_reason(snapshot: &ExecutionSnapshot) -> Option<&str> {
-    snapshot
-        .ending
-        .stop_reason
-        .as_deref()
-        .or(snapshot.status_summary.as_deref())
+    snapshot.ending.stop_reason.as_deref().or(snapshot.status_summary.as_deref())
 }
 
 fn progress(snapshot: &ExecutionSnapshot, commit: &CommitSha) -> String {
     if let Some((stage, wait)) = &snapshot.waiting {
         return text::waits(stage, wait);
     }
-    let Some(stage) = snapshot
-        .stages
-        .iter()
-        .rev()
-        .find(|stage| stage.is_running())
-        .or(snapshot.stages.last())
-    else {
+    let Some(stage) = snapshot.stages.iter().rev().find(|stage| stage.is_running()).or(snapshot.stages.last()) else {
         return text::queued();
     };
     stage_progress(stage, commit)
 }
 
 fn stage_progress(stage: &Stage, commit: &CommitSha) -> String {
-    if stage.waits_for_approval() {
-        text::waits_for_approval(&stage.name, commit)
-    } else {
-        text::in_progress(stage)
-    }
+    if stage.waits_for_approval() { text::waits_for_approval(&stage.name, commit) } else { text::in_progress(stage) }
 }
 
 fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha, options: &RunOptions) -> Report {
@@ -199,11 +160,15 @@ fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha, opt
         StageStatus::Unknown(status) if snapshot.is_final() => (State::Error, text::unknown_status(status)),
         StageStatus::Unknown(status) => (State::Pending, text::unknown_status(status)),
     };
-    Report {
-        context: stage_context(&snapshot.pipeline, &stage.name),
-        state,
-        description,
-    }
+    Report { context: stage_context(&snapshot.pipeline, &stage.name), state, description }
+}
+
+/// Who posted a status, as its link tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    pub execution: String,
+    /// The push that started the execution; `None` for an adopted one.
+    pub push: Option<String>,
 }
 
 /// What GitHub shows in one context of a commit.
@@ -215,17 +180,41 @@ pub struct Shown {
     pub description: String,
     /// The execution that the status links to.
     pub execution: Option<String>,
-    /// How many statuses this execution has posted here, by the id that its links hold.
+    /// How many statuses each execution has posted here.
     pub posts: BTreeMap<String, u32>,
 }
 
-/// What GitHub shows on a commit, by context in lower case: GitHub tells contexts apart without case.
+/// What GitHub shows on a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ShownStatuses(BTreeMap<String, Shown>);
+pub struct ShownStatuses {
+    /// By context in lower case: GitHub tells contexts apart without case.
+    contexts: BTreeMap<String, Shown>,
+    /// The push that started each execution, as far as links tell.
+    pushes: BTreeMap<String, String>,
+}
 
 impl ShownStatuses {
+    /// Takes the statuses of a commit, newest first, each with its author.
+    pub fn from_newest_first(statuses: impl IntoIterator<Item = (Report, Option<Author>)>) -> Self {
+        let mut shown = Self::default();
+        for (report, author) in statuses {
+            let latest = shown.contexts.entry(report.context.to_lowercase()).or_insert_with(|| Shown {
+                context: report.context,
+                state: report.state,
+                description: report.description,
+                execution: author.as_ref().map(|author| author.execution.clone()),
+                posts: BTreeMap::new(),
+            });
+            if let Some(Author { execution, push }) = author {
+                *latest.posts.entry(execution.clone()).or_default() += 1;
+                shown.pushes.extend(push.map(|push| (execution, push)));
+            }
+        }
+        shown
+    }
+
     pub fn get(&self, context: &str) -> Option<&Shown> {
-        self.0.get(&context.to_lowercase())
+        self.contexts.get(&context.to_lowercase())
     }
 
     /// Whether exactly this stands in its context.
@@ -234,22 +223,19 @@ impl ShownStatuses {
         self.get(&report.context).is_some_and(same)
     }
 
-    /// Takes the statuses of a commit, newest first, each with the execution that it links to.
-    pub fn from_newest_first(statuses: impl IntoIterator<Item = (Report, Option<String>)>) -> Self {
-        let mut shown: BTreeMap<String, Shown> = BTreeMap::new();
-        for (report, execution) in statuses {
-            let latest = shown.entry(report.context.to_lowercase()).or_insert_with(|| Shown {
-                context: report.context,
-                state: report.state,
-                description: report.description,
-                execution: execution.clone(),
-                posts: BTreeMap::new(),
-            });
-            if let Some(execution) = execution {
-                *latest.posts.entry(execution).or_default() += 1;
-            }
-        }
-        Self(shown)
+    /// The push that has started an execution.
+    pub fn push_of(&self, execution: &str) -> Option<&str> {
+        self.pushes.get(execution).map(String::as_str)
+    }
+
+    /// The execution that a push has started.
+    pub fn execution_of_push(&self, push: &str) -> Option<&str> {
+        self.pushes.iter().find(|(_, mark)| *mark == push).map(|(execution, _)| execution.as_str())
+    }
+
+    /// Whether another push than this has started the execution.
+    pub fn is_of_another_push(&self, execution: &str, push: &str) -> bool {
+        self.push_of(execution).is_some_and(|mark| mark != push)
     }
 
     /// The other executions whose statuses stand in a context of this pipeline.
@@ -258,38 +244,42 @@ impl ShownStatuses {
             let other = shown.execution.as_ref().filter(|shown| *shown != execution)?;
             is_of_pipeline(context, pipeline).then(|| other.clone())
         };
-        let mut others: Vec<_> = self.0.iter().filter_map(ours).collect();
+        let mut others: Vec<_> = self.contexts.iter().filter_map(ours).collect();
         others.sort();
         others.dedup();
         others
     }
 
-    /// The contexts of this pipeline in which the execution is shown as pending.
+    /// The contexts of this pipeline in which the execution is shown as pending, its wait to be started included.
     pub fn pending_of(&self, pipeline: &str, execution: &str) -> Vec<String> {
+        let own = execution_context(pipeline).to_lowercase();
         let is_open = |(context, shown): &(&String, &Shown)| {
-            let ours = shown.execution.as_deref() == Some(execution);
+            let ours = match shown.execution.as_deref() {
+                Some(other) => other == execution,
+                None => **context == own,
+            };
             ours && shown.state == State::Pending && is_of_pipeline(context, pipeline)
         };
-        self.0
-            .iter()
-            .filter(is_open)
-            .map(|(_, shown)| shown.context.clone())
-            .collect()
+        let open = self.contexts.iter().filter(is_open);
+        open.map(|(_, shown)| shown.context.clone()).collect()
     }
 
-    /// Whether somebody follows the execution: its own context is there, and open as long as the execution is.
+    /// Whether somebody follows the execution: it has spoken in its own context, and has not ended there while it still
+    /// runs. Where another execution of the commit has spoken since, whoever spoke for this one still follows it.
     pub fn is_followed(&self, pipeline: &str, execution: &str, is_final: bool) -> bool {
         self.get(&execution_context(pipeline)).is_some_and(|shown| {
-            shown.execution.as_deref() == Some(execution) && (is_final || shown.state == State::Pending)
+            if shown.execution.as_deref() == Some(execution) {
+                is_final || shown.state == State::Pending
+            } else {
+                shown.posts.contains_key(execution)
+            }
         })
     }
 }
 
 fn is_of_pipeline(lower_case_context: &str, pipeline: &str) -> bool {
     let own = execution_context(pipeline).to_lowercase();
-    lower_case_context
-        .strip_prefix(&own)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    lower_case_context.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What has to be posted so that GitHub shows what is wanted.
@@ -311,11 +301,8 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         let is_progress = wanted.report.state == State::Pending && shown_now.state == State::Pending && ours;
         !is_progress || posts + 1 < wanted.account
     };
-    let mut due: Vec<Report> = wanted
-        .iter()
-        .filter(|wanted| is_due(wanted))
-        .map(|wanted| wanted.report.clone())
-        .collect();
+    let mut due: Vec<Report> =
+        wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();
     due.extend(left_pending(snapshot, wanted, shown));
     // The execution's end comes last: who waits for it finds everything else said.
     let own = execution_context(&snapshot.pipeline);
@@ -328,18 +315,9 @@ fn left_pending(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownSt
     let Some(of_run) = wanted.first().filter(|_| snapshot.is_final()) else {
         return Vec::new();
     };
-    let is_wanted = |context: &String| {
-        wanted
-            .iter()
-            .any(|wanted| wanted.report.context.eq_ignore_ascii_case(context))
-    };
+    let is_wanted = |context: &String| wanted.iter().any(|wanted| wanted.report.context.eq_ignore_ascii_case(context));
     let open = shown.pending_of(&snapshot.pipeline, &snapshot.id).into_iter();
-    open.filter(|context| !is_wanted(context))
-        .map(|context| Report {
-            context,
-            ..of_run.report.clone()
-        })
-        .collect()
+    open.filter(|context| !is_wanted(context)).map(|context| Report { context, ..of_run.report.clone() }).collect()
 }
 
 #[cfg(test)]

@@ -39,12 +39,7 @@ fn stage(name: &str, status: StageStatus) -> Stage {
         StageStatus::Stopped | StageStatus::Cancelled => ActionStatus::Abandoned,
         _ => ActionStatus::InProgress,
     };
-    Stage {
-        name: name.to_owned(),
-        status,
-        actions: vec![action(name, name, action_status)],
-        attempts: 1,
-    }
+    Stage { name: name.to_owned(), status, actions: vec![action(name, name, action_status)], attempts: 1 }
 }
 
 fn snapshot(status: ExecutionStatus, stages: &[Stage]) -> ExecutionSnapshot {
@@ -63,10 +58,7 @@ fn snapshot(status: ExecutionStatus, stages: &[Stage]) -> ExecutionSnapshot {
 }
 
 fn options() -> RunOptions {
-    RunOptions {
-        environment: Some("staging".to_owned()),
-        superseded: State::Error,
-    }
+    RunOptions { environment: Some("staging".to_owned()), superseded: State::Error }
 }
 
 /// What is wanted in short, a context a line; the common beginning is left out.
@@ -79,11 +71,7 @@ fn shows_with(snapshot: &ExecutionSnapshot, options: &RunOptions) -> String {
         let context = report.context.strip_prefix("codepipeline/").unwrap();
         format!("{context} {}: {}", report.state.as_str(), report.description)
     };
-    desired(snapshot, &sha(SHA), options)
-        .iter()
-        .map(short)
-        .collect::<Vec<_>>()
-        .join("\n")
+    desired(snapshot, &sha(SHA), options).iter().map(short).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -93,10 +81,7 @@ fn started_and_nothing_done_is_queued() {
 
 #[test]
 fn each_stage_that_is_reached_has_its_own_context() {
-    let stages = [
-        stage("Source", StageStatus::Succeeded),
-        stage("Build", StageStatus::InProgress),
-    ];
+    let stages = [stage("Source", StageStatus::Succeeded), stage("Build", StageStatus::InProgress)];
     insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &stages)), @r"
     node-server pending: Build in progress
     node-server/Source success: Source succeeded in 1 m
@@ -107,9 +92,7 @@ fn each_stage_that_is_reached_has_its_own_context() {
 #[test]
 fn actions_that_are_not_called_like_their_stage_are_named() {
     let mut build = stage("Build", StageStatus::InProgress);
-    build.actions = ["docker-image", "lint"]
-        .map(|name| action("Build", name, ActionStatus::InProgress))
-        .to_vec();
+    build.actions = ["docker-image", "lint"].map(|name| action("Build", name, ActionStatus::InProgress)).to_vec();
     build.attempts = 2;
     insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[build])), @r"
     node-server pending: Build: docker-image, lint in progress, attempt 2
@@ -167,10 +150,7 @@ fn a_rejected_approval_says_so() {
 fn a_stopped_run_is_an_error_in_every_stage_that_it_had_begun() {
     let mut stopped = snapshot(
         ExecutionStatus::Stopped,
-        &[
-            stage("Source", StageStatus::Succeeded),
-            stage("Build", StageStatus::Stopped),
-        ],
+        &[stage("Source", StageStatus::Succeeded), stage("Build", StageStatus::Stopped)],
     );
     stopped.ending.stop_reason = Some("wrong branch".to_owned());
     insta::assert_snapshot!(shows(&stopped), @r"
@@ -178,10 +158,7 @@ fn a_stopped_run_is_an_error_in_every_stage_that_it_had_begun() {
     node-server/Source success: Source succeeded in 1 m
     node-server/Build error: Stopped: wrong branch
     ");
-    let stopping = ExecutionSnapshot {
-        status: ExecutionStatus::Stopping,
-        ..stopped
-    };
+    let stopping = ExecutionSnapshot { status: ExecutionStatus::Stopping, ..stopped };
     assert!(shows(&stopping).starts_with("node-server pending: Stopping: wrong branch"));
 }
 
@@ -203,10 +180,7 @@ fn a_superseded_run_names_the_newer_commit_in_the_state_that_the_route_asks_for(
     node-server error: Superseded by def5678
     node-server/Source success: Source succeeded in 1 m
     ");
-    let as_success = RunOptions {
-        superseded: State::Success,
-        ..options()
-    };
+    let as_success = RunOptions { superseded: State::Success, ..options() };
     assert!(shows_with(&superseded, &as_success).starts_with("node-server success: Superseded by def5678"));
 }
 
@@ -224,10 +198,7 @@ fn a_skipped_stage_is_a_success_with_its_reason() {
 
 #[test]
 fn a_success_says_what_runs_where() {
-    let stages = [
-        stage("Source", StageStatus::Succeeded),
-        stage("Staging", StageStatus::Succeeded),
-    ];
+    let stages = [stage("Source", StageStatus::Succeeded), stage("Staging", StageStatus::Succeeded)];
     let mut done = snapshot(ExecutionStatus::Succeeded, &stages);
     done.stages[1].actions[0].updated = Timestamp::from_secs(1252);
     insta::assert_snapshot!(shows(&done), @r"
@@ -240,20 +211,19 @@ fn a_success_says_what_runs_where() {
 }
 
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
-    let report = Report {
-        context: "codepipeline/node-server/Build".to_owned(),
-        state,
-        description: description.to_owned(),
-    };
+    let report =
+        Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
     Wanted { report, account }
+}
+
+fn author(execution: &str) -> Author {
+    Author { execution: execution.to_owned(), push: None }
 }
 
 /// What GitHub shows after these statuses of execution `by`, the oldest first.
 fn shown(by: &str, statuses: &[(State, &str)]) -> ShownStatuses {
-    let newest_first = statuses
-        .iter()
-        .rev()
-        .map(|(state, description)| (wanted(*state, description, 0).report, Some(by.to_owned())));
+    let newest_first =
+        statuses.iter().rev().map(|(state, description)| (wanted(*state, description, 0).report, Some(author(by))));
     ShownStatuses::from_newest_first(newest_first)
 }
 
@@ -266,24 +236,13 @@ fn a_status_equal_to_the_last_one_is_not_posted() {
     let begun = wanted(State::Pending, "Build in progress", 4);
     let posted = diff(&running(), std::slice::from_ref(&begun), &ShownStatuses::default(), &[]);
     assert_eq!(posted, std::slice::from_ref(&begun.report));
-    assert_eq!(
-        diff(
-            &running(),
-            &[begun],
-            &shown("x1", &[(State::Pending, "Build in progress")]),
-            &[]
-        ),
-        []
-    );
+    assert_eq!(diff(&running(), &[begun], &shown("x1", &[(State::Pending, "Build in progress")]), &[]), []);
 }
 
 #[test]
 fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
     let three = [(State::Pending, "1"), (State::Pending, "2"), (State::Pending, "3")];
-    assert_eq!(
-        diff(&running(), &[wanted(State::Pending, "4", 4)], &shown("x1", &three), &[]),
-        []
-    );
+    assert_eq!(diff(&running(), &[wanted(State::Pending, "4", 4)], &shown("x1", &three), &[]), []);
     let two = shown("x1", &three[..2]);
     assert_eq!(diff(&running(), &[wanted(State::Pending, "3", 4)], &two, &[]).len(), 1);
     let end = wanted(State::Success, "done", 4);
@@ -294,25 +253,14 @@ fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
 fn contexts_are_told_apart_without_case() {
     let mut status = wanted(State::Pending, "Build in progress", 4).report;
     status.context = status.context.to_uppercase();
-    let shown = ShownStatuses::from_newest_first([(status, Some("x1".to_owned()))]);
-    assert_eq!(
-        diff(
-            &running(),
-            &[wanted(State::Pending, "Build in progress", 4)],
-            &shown,
-            &[]
-        ),
-        []
-    );
+    let shown = ShownStatuses::from_newest_first([(status, Some(author("x1")))]);
+    assert_eq!(diff(&running(), &[wanted(State::Pending, "Build in progress", 4)], &shown, &[]), []);
 }
 
 #[test]
 fn a_final_state_that_was_covered_is_posted_again() {
     let covered = shown("x1", &[(State::Success, "done"), (State::Pending, "Build in progress")]);
-    assert_eq!(
-        diff(&running(), &[wanted(State::Success, "done", 4)], &covered, &[]).len(),
-        1
-    );
+    assert_eq!(diff(&running(), &[wanted(State::Success, "done", 4)], &covered, &[]).len(), 1);
 }
 
 #[test]
@@ -329,10 +277,7 @@ fn a_stage_that_was_held_does_not_stay_pending_when_the_run_is_over() {
     let superseded = snapshot(ExecutionStatus::Superseded, &[]);
     let due = diff(&superseded, &desired(&superseded, &sha(SHA), &options()), &held, &[]);
     let [build, _] = &due[..] else { panic!("{due:?}") };
-    assert_eq!(
-        (build.context.as_str(), build.state),
-        ("codepipeline/node-server/Build", State::Error)
-    );
+    assert_eq!((build.context.as_str(), build.state), ("codepipeline/node-server/Build", State::Error));
 }
 
 #[test]
@@ -345,18 +290,17 @@ fn a_pipeline_whose_name_begins_alike_is_another() {
 #[test]
 fn somebody_follows_as_long_as_the_executions_context_is_open() {
     let context = |state| {
-        let report = Report {
-            context: execution_context("p"),
-            state,
-            description: String::new(),
-        };
-        ShownStatuses::from_newest_first([(report, Some("x1".to_owned()))])
+        let report = Report { context: execution_context("p"), state, description: String::new() };
+        ShownStatuses::from_newest_first([(report, Some(author("x1")))])
     };
     assert!(context(State::Pending).is_followed("p", "x1", false));
-    assert!(
-        !context(State::Failure).is_followed("p", "x1", false),
-        "retried after its end"
-    );
+    assert!(!context(State::Failure).is_followed("p", "x1", false), "retried after its end");
     assert!(context(State::Failure).is_followed("p", "x1", true));
     assert!(!context(State::Pending).is_followed("p", "x2", false));
+    let own = |execution| {
+        let report = Report { context: execution_context("p"), state: State::Pending, description: String::new() };
+        (report, Some(author(execution)))
+    };
+    let covered = ShownStatuses::from_newest_first([own("x2"), own("x1")]);
+    assert!(covered.is_followed("p", "x1", false), "by whoever spoke for it before");
 }

@@ -25,17 +25,11 @@ impl Patterns {
     pub fn new(texts: &[String]) -> Result<Self, (usize, globset::Error)> {
         let mut builder = GlobSetBuilder::new();
         for (index, text) in texts.iter().enumerate() {
-            let glob = GlobBuilder::new(text)
-                .literal_separator(true)
-                .build()
-                .map_err(|error| (index, error))?;
+            let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| (index, error))?;
             builder.add(glob);
         }
         let set = builder.build().map_err(|error| (0, error))?;
-        Ok(Self {
-            texts: texts.to_vec(),
-            set,
-        })
+        Ok(Self { texts: texts.to_vec(), set })
     }
 
     fn matches(&self, name: &str) -> bool {
@@ -76,10 +70,7 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self {
-            environment: None,
-            superseded: State::Error,
-        }
+        Self { environment: None, superseded: State::Error }
     }
 }
 
@@ -162,9 +153,7 @@ impl RouteTable {
                 EventKind::PullRequest(pull) => route.plan_pull_request(pull, &event.delivery),
                 EventKind::Nothing(_) => continue,
             };
-            let same = decisions
-                .iter()
-                .position(|earlier| earlier.pipeline() == decision.pipeline());
+            let same = decisions.iter().position(|earlier| earlier.pipeline() == decision.pipeline());
             match (decision, same.map(|index| &mut decisions[index])) {
                 (Decision::Ignore(reason), _) => reasons.push(reason),
                 (decision, None) => decisions.push(decision),
@@ -175,11 +164,7 @@ impl RouteTable {
         if decisions.is_empty() && reasons.is_empty() {
             return ignore(format!("no route is for {repository}"));
         }
-        if decisions.is_empty() {
-            reasons.into_iter().map(Decision::Ignore).collect()
-        } else {
-            decisions
-        }
+        if decisions.is_empty() { reasons.into_iter().map(Decision::Ignore).collect() } else { decisions }
     }
 
     /// The routes that start this pipeline, in their order.
@@ -220,19 +205,8 @@ impl Route {
         if let Some(reason) = self.left_out_by_paths(&push.changed) {
             return skip(reason);
         }
-        let values = Values {
-            actor: &push.actor,
-            delivery,
-            message: &push.message,
-            ..ref_values(&push.git_ref)
-        };
-        self.start(
-            &push.repository,
-            &push.commit,
-            push.git_ref.clone(),
-            push.may_be_tag_object,
-            values,
-        )
+        let values = Values { actor: &push.actor, delivery, message: &push.message, ..ref_values(&push.git_ref) };
+        self.start(&push.repository, &push.commit, push.git_ref.clone(), push.may_be_tag_object, values)
     }
 
     /// Why the path filters leave a push out; `None` where they let it through, as they do where the payload does not
@@ -257,9 +231,7 @@ impl Route {
 
     fn plan_pull_request(&self, pull: &PullRequest, delivery: &str) -> Decision {
         let ignore = |reason: String| Decision::Ignore(reason);
-        let PullRequest {
-            number, base_branch, ..
-        } = pull;
+        let PullRequest { number, base_branch, .. } = pull;
         let taken = match &self.pull_requests {
             PullRequests::None => {
                 return ignore(format!("the route to {} does not take pull requests", self.pipeline));
@@ -271,24 +243,13 @@ impl Route {
             return ignore(format!("#{number} comes from a fork, and forks never start a pipeline"));
         }
         if !taken {
-            return ignore(format!(
-                "the route to {} does not take pull requests into {base_branch}",
-                self.pipeline
-            ));
+            return ignore(format!("the route to {} does not take pull requests into {base_branch}", self.pipeline));
         }
         if self.takes_branch(&pull.head_branch, &pull.default_branch) {
-            return ignore(format!(
-                "the push to {} already starts {}",
-                pull.head_branch, self.pipeline
-            ));
+            return ignore(format!("the push to {} already starts {}", pull.head_branch, self.pipeline));
         }
         let git_ref = Ref::Branch(pull.head_branch.clone());
-        let values = Values {
-            actor: &pull.actor,
-            delivery,
-            message: &pull.title,
-            ..ref_values(&git_ref)
-        };
+        let values = Values { actor: &pull.actor, delivery, message: &pull.title, ..ref_values(&git_ref) };
         self.start(&pull.repository, &pull.commit, git_ref.clone(), false, values)
     }
 
@@ -301,16 +262,8 @@ impl Route {
         values: Values<'_>,
     ) -> Decision {
         let full_ref = git_ref.to_string();
-        let values = Values {
-            sha: commit.as_str(),
-            short_sha: commit.short(),
-            git_ref: &full_ref,
-            ..values
-        };
-        let variables = self
-            .variables
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), value.render(values)?)));
+        let values = Values { sha: commit.as_str(), short_sha: commit.short(), git_ref: &full_ref, ..values };
+        let variables = self.variables.iter().filter_map(|(name, value)| Some((name.clone(), value.render(values)?)));
         Decision::Start(Box::new(StartRequest {
             pipeline: self.pipeline.clone(),
             repository: repository.clone(),
@@ -325,11 +278,7 @@ impl Route {
 }
 
 fn ref_values(git_ref: &Ref) -> Values<'_> {
-    Values {
-        branch: git_ref.branch().unwrap_or_default(),
-        tag: git_ref.tag().unwrap_or_default(),
-        ..Values::default()
-    }
+    Values { branch: git_ref.branch().unwrap_or_default(), tag: git_ref.tag().unwrap_or_default(), ..Values::default() }
 }
 
 fn skip_mark(message: &str) -> Option<&'static str> {

@@ -52,10 +52,7 @@ fn pull_request(head: &str, base: &str) -> PullRequest {
 
 /// The plan in short: `start PIPELINE`, `skip PIPELINE: why`, `ignore: why`.
 fn plan(routes: &[Route], kind: EventKind) -> String {
-    let event = Event {
-        delivery: "d-1".to_owned(),
-        kind,
-    };
+    let event = Event { delivery: "d-1".to_owned(), kind };
     let short = |decision: &Decision| match decision {
         Decision::Start(request) => format!("start {}", request.pipeline),
         Decision::Skip { pipeline, reason, .. } => format!("skip {pipeline}: {reason}"),
@@ -75,178 +72,103 @@ fn without_branches_a_route_takes_the_default_branch() {
     assert_eq!(plan_push(&routes, push("refs/heads/main")), "start node-server");
     insta::assert_snapshot!(plan_push(&routes, push("refs/heads/next")), @"ignore: the route to node-server does not take branch next");
     insta::assert_snapshot!(plan_push(&routes, push("refs/tags/v1")), @"ignore: the route to node-server does not take tag v1");
-    let trunk = Push {
-        default_branch: "trunk".to_owned(),
-        ..push("refs/heads/trunk")
-    };
+    let trunk = Push { default_branch: "trunk".to_owned(), ..push("refs/heads/trunk") };
     assert_eq!(plan_push(&routes, trunk), "start node-server");
 }
 
 #[test]
 fn an_empty_list_of_branches_takes_none() {
-    let routes = [Route {
-        branches: Branches::Matching(patterns(&[])),
-        ..route("node-server")
-    }];
+    let routes = [Route { branches: Branches::Matching(patterns(&[])), ..route("node-server") }];
     assert!(plan_push(&routes, push("refs/heads/main")).starts_with("ignore"));
 }
 
 #[test]
 fn a_star_stays_within_a_part_of_the_name_and_two_cross() {
-    let one = [Route {
-        branches: Branches::Matching(patterns(&["release/*"])),
-        ..route("p")
-    }];
+    let one = [Route { branches: Branches::Matching(patterns(&["release/*"])), ..route("p") }];
     assert_eq!(plan_push(&one, push("refs/heads/release/1")), "start p");
     assert!(plan_push(&one, push("refs/heads/release/1/hotfix")).starts_with("ignore"));
-    let two = [Route {
-        branches: Branches::Matching(patterns(&["release/**"])),
-        ..route("p")
-    }];
+    let two = [Route { branches: Branches::Matching(patterns(&["release/**"])), ..route("p") }];
     assert_eq!(plan_push(&two, push("refs/heads/release/1/hotfix")), "start p");
 }
 
 #[test]
 fn the_merge_queues_branches_are_taken_only_by_a_pattern_that_names_them() {
     let queued = "refs/heads/gh-readonly-queue/main/pr-7";
-    let all = [Route {
-        branches: Branches::Matching(patterns(&["**"])),
-        ..route("p")
-    }];
+    let all = [Route { branches: Branches::Matching(patterns(&["**"])), ..route("p") }];
     assert!(plan_push(&all, push(queued)).starts_with("ignore"));
-    let named = [Route {
-        branches: Branches::Matching(patterns(&["gh-readonly-queue/**"])),
-        ..route("p")
-    }];
+    let named = [Route { branches: Branches::Matching(patterns(&["gh-readonly-queue/**"])), ..route("p") }];
     assert_eq!(plan_push(&named, push(queued)), "start p");
 }
 
 #[test]
 fn another_repository_has_no_route() {
-    let other = Push {
-        repository: RepositoryName::parse("octo-org/docs").unwrap(),
-        ..push("refs/heads/main")
-    };
+    let other = Push { repository: RepositoryName::parse("octo-org/docs").unwrap(), ..push("refs/heads/main") };
     insta::assert_snapshot!(plan_push(&[route("p")], other), @"ignore: no route is for octo-org/docs");
 }
 
 #[test]
 fn a_path_filter_skips_what_changes_nothing_of_it() {
-    let docs = [Route {
-        paths: Some(patterns(&["docs/**"])),
-        ..route("p")
-    }];
+    let docs = [Route { paths: Some(patterns(&["docs/**"])), ..route("p") }];
     insta::assert_snapshot!(plan_push(&docs, push("refs/heads/main")), @"skip p: the 2 changed files are left out by the path filters");
-    let src = [Route {
-        paths: Some(patterns(&["src/**", "Dockerfile"])),
-        ..route("p")
-    }];
+    let src = [Route { paths: Some(patterns(&["src/**", "Dockerfile"])), ..route("p") }];
     assert_eq!(plan_push(&src, push("refs/heads/main")), "start p");
 }
 
 #[test]
 fn ignored_paths_skip_a_push_of_nothing_else() {
-    let routes = [Route {
-        paths_ignore: patterns(&["*.md", "docs/**"]),
-        ..route("p")
-    }];
+    let routes = [Route { paths_ignore: patterns(&["*.md", "docs/**"]), ..route("p") }];
     assert_eq!(plan_push(&routes, push("refs/heads/main")), "start p");
     let only_docs = ChangedFiles::Known(vec!["README.md".to_owned()]);
-    let skipped = plan_push(
-        &routes,
-        Push {
-            changed: only_docs,
-            ..push("refs/heads/main")
-        },
-    );
+    let skipped = plan_push(&routes, Push { changed: only_docs, ..push("refs/heads/main") });
     insta::assert_snapshot!(skipped, @"skip p: the 1 changed file is left out by the path filters");
 }
 
 #[test]
 fn a_file_must_match_the_paths_and_not_be_ignored() {
-    let routes = [Route {
-        paths: Some(patterns(&["src/**"])),
-        paths_ignore: patterns(&["**/*.md"]),
-        ..route("p")
-    }];
+    let routes = [Route { paths: Some(patterns(&["src/**"])), paths_ignore: patterns(&["**/*.md"]), ..route("p") }];
     let changed = |files: &[&str]| ChangedFiles::Known(files.iter().map(|file| (*file).to_owned()).collect());
-    let notes = Push {
-        changed: changed(&["src/notes.md", "docs/a.js"]),
-        ..push("refs/heads/main")
-    };
+    let notes = Push { changed: changed(&["src/notes.md", "docs/a.js"]), ..push("refs/heads/main") };
     assert!(plan_push(&routes, notes).starts_with("skip"));
-    let code = Push {
-        changed: changed(&["src/notes.md", "src/a.js"]),
-        ..push("refs/heads/main")
-    };
+    let code = Push { changed: changed(&["src/notes.md", "src/a.js"]), ..push("refs/heads/main") };
     assert_eq!(plan_push(&routes, code), "start p");
 }
 
 #[test]
 fn where_the_files_are_not_known_the_filter_lets_the_push_through() {
-    let routes = [Route {
-        paths: Some(patterns(&["docs/**"])),
-        ..route("p")
-    }];
-    let clipped = Push {
-        changed: ChangedFiles::Unknown("clipped"),
-        ..push("refs/heads/main")
-    };
+    let routes = [Route { paths: Some(patterns(&["docs/**"])), ..route("p") }];
+    let clipped = Push { changed: ChangedFiles::Unknown("clipped"), ..push("refs/heads/main") };
     assert_eq!(plan_push(&routes, clipped), "start p");
 }
 
 #[test]
 fn a_push_without_changed_files_is_skipped_only_where_files_are_filtered() {
-    let nothing = Push {
-        changed: ChangedFiles::Known(Vec::new()),
-        ..push("refs/heads/main")
-    };
+    let nothing = Push { changed: ChangedFiles::Known(Vec::new()), ..push("refs/heads/main") };
     assert_eq!(plan_push(&[route("p")], nothing.clone()), "start p");
-    let filtered = [Route {
-        paths: Some(patterns(&["**"])),
-        ..route("p")
-    }];
+    let filtered = [Route { paths: Some(patterns(&["**"])), ..route("p") }];
     assert_eq!(plan_push(&filtered, nothing), "skip p: no file changed");
 }
 
 #[test]
 fn a_message_that_says_so_skips() {
     for mark in ["[skip ci]", "[CI Skip]", "[skip pipeline]"] {
-        let quiet = Push {
-            message: format!("Fix typo {mark}"),
-            ..push("refs/heads/main")
-        };
-        assert!(
-            plan_push(&[route("p")], quiet).starts_with("skip p: the commit's message says ["),
-            "{mark}"
-        );
+        let quiet = Push { message: format!("Fix typo {mark}"), ..push("refs/heads/main") };
+        assert!(plan_push(&[route("p")], quiet).starts_with("skip p: the commit's message says ["), "{mark}");
     }
 }
 
 #[test]
 fn two_routes_to_one_pipeline_start_it_once_and_the_first_wins() {
-    let first = Route {
-        variables: vec![("FROM".to_owned(), Template::parse("first").unwrap())],
-        ..route("p")
-    };
-    let event = Event {
-        delivery: String::new(),
-        kind: EventKind::Push(push("refs/heads/main")),
-    };
+    let first = Route { variables: vec![("FROM".to_owned(), Template::parse("first").unwrap())], ..route("p") };
+    let event = Event { delivery: String::new(), kind: EventKind::Push(push("refs/heads/main")) };
     let decisions = RouteTable(vec![first, route("p"), route("q")]).plan(&event);
-    let [Decision::Start(p), Decision::Start(q)] = &decisions[..] else {
-        panic!("{decisions:?}")
-    };
+    let [Decision::Start(p), Decision::Start(q)] = &decisions[..] else { panic!("{decisions:?}") };
     assert_eq!((p.pipeline.as_str(), q.pipeline.as_str()), ("p", "q"));
     assert_eq!(p.variables, [("FROM".to_owned(), "first".to_owned())]);
 }
 
 #[test]
 fn a_route_that_starts_wins_over_an_earlier_one_that_skips() {
-    let docs = Route {
-        paths: Some(patterns(&["docs/**"])),
-        ..route("p")
-    };
+    let docs = Route { paths: Some(patterns(&["docs/**"])), ..route("p") };
     assert_eq!(plan_push(&[docs, route("p")], push("refs/heads/main")), "start p");
 }
 
@@ -261,14 +183,9 @@ fn variables_are_filled_and_an_empty_one_is_left_out() {
         ],
         ..route("p")
     };
-    let event = Event {
-        delivery: "d-1".to_owned(),
-        kind: EventKind::Push(push("refs/heads/main")),
-    };
+    let event = Event { delivery: "d-1".to_owned(), kind: EventKind::Push(push("refs/heads/main")) };
     let decisions = RouteTable(vec![route]).plan(&event);
-    let [Decision::Start(request)] = &decisions[..] else {
-        panic!("{decisions:?}")
-    };
+    let [Decision::Start(request)] = &decisions[..] else { panic!("{decisions:?}") };
     insta::assert_debug_snapshot!(request.variables, @r#"
     [
         (
@@ -287,28 +204,16 @@ fn variables_are_filled_and_an_empty_one_is_left_out() {
 fn pull_requests_start_only_where_the_route_takes_them() {
     let pull = || EventKind::PullRequest(pull_request("feature", "main"));
     insta::assert_snapshot!(plan(&[route("p")], pull()), @"ignore: the route to p does not take pull requests");
-    let all = [Route {
-        pull_requests: PullRequests::All,
-        ..route("p")
-    }];
+    let all = [Route { pull_requests: PullRequests::All, ..route("p") }];
     assert_eq!(plan(&all, pull()), "start p");
-    let into_release = [Route {
-        pull_requests: PullRequests::Into(patterns(&["release/*"])),
-        ..route("p")
-    }];
+    let into_release = [Route { pull_requests: PullRequests::Into(patterns(&["release/*"])), ..route("p") }];
     insta::assert_snapshot!(plan(&into_release, pull()), @"ignore: the route to p does not take pull requests into main");
 }
 
 #[test]
 fn a_pull_request_from_a_fork_never_starts_a_pipeline() {
-    let all = [Route {
-        pull_requests: PullRequests::All,
-        ..route("p")
-    }];
-    let fork = EventKind::PullRequest(PullRequest {
-        from_fork: true,
-        ..pull_request("feature", "main")
-    });
+    let all = [Route { pull_requests: PullRequests::All, ..route("p") }];
+    let fork = EventKind::PullRequest(PullRequest { from_fork: true, ..pull_request("feature", "main") });
     insta::assert_snapshot!(plan(&all, fork), @"ignore: #7 comes from a fork, and forks never start a pipeline");
 }
 

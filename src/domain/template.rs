@@ -70,9 +70,7 @@ impl Template {
             }
             let (name, tail) = after.split_once('}').ok_or(TemplateError::Unclosed)?;
             let field = FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| *field);
-            pieces.push(Piece::Field(
-                field.ok_or_else(|| TemplateError::UnknownField(name.to_owned()))?,
-            ));
+            pieces.push(Piece::Field(field.ok_or_else(|| TemplateError::UnknownField(name.to_owned()))?));
             rest = tail;
         }
         if !rest.is_empty() {
@@ -107,10 +105,7 @@ impl Template {
 
 /// The text without control characters: runs of white space become one space, what else is invisible goes.
 pub fn one_line(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .filter(|c| c.is_whitespace() || !is_unprintable(*c))
-        .collect();
+    let visible: String = text.chars().filter(|c| c.is_whitespace() || !is_unprintable(*c)).collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -129,53 +124,27 @@ mod tests {
 
     #[test]
     fn fields_and_text_are_put_together() {
-        let values = Values {
-            branch: "main",
-            short_sha: "abc1234",
-            ..Values::default()
-        };
-        assert_eq!(
-            render("{branch}-{short_sha}!", values).as_deref(),
-            Some("main-abc1234!")
-        );
+        let values = Values { branch: "main", short_sha: "abc1234", ..Values::default() };
+        assert_eq!(render("{branch}-{short_sha}!", values).as_deref(), Some("main-abc1234!"));
     }
 
     #[test]
     fn a_value_that_comes_out_empty_is_left_out() {
         assert_eq!(render("{tag}", Values::default()), None);
         assert_eq!(render("", Values::default()), None);
-        assert_eq!(
-            render(
-                "{message}",
-                Values {
-                    message: "\u{0}\n",
-                    ..Values::default()
-                }
-            ),
-            None
-        );
+        assert_eq!(render("{message}", Values { message: "\u{0}\n", ..Values::default() }), None);
     }
 
     #[test]
     fn control_characters_are_removed_and_the_message_stays_one_line() {
-        let values = Values {
-            message: "Fix it\r\n\r\nTwo\u{0} lines\u{7f}\u{fffe}",
-            ..Values::default()
-        };
+        let values = Values { message: "Fix it\r\n\r\nTwo\u{0} lines\u{7f}\u{fffe}", ..Values::default() };
         assert_eq!(render("{message}", values).as_deref(), Some("Fix it Two lines"));
     }
 
     #[test]
     fn a_long_value_is_clipped_to_what_codepipeline_takes() {
         let long = "ü".repeat(3000);
-        let value = render(
-            "{message}",
-            Values {
-                message: &long,
-                ..Values::default()
-            },
-        )
-        .unwrap();
+        let value = render("{message}", Values { message: &long, ..Values::default() }).unwrap();
         assert_eq!(value.chars().count(), MAX_VALUE_CHARS);
     }
 

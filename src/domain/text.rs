@@ -60,21 +60,9 @@ pub fn queued_for(why: &str) -> String {
 }
 
 pub fn in_progress(stage: &Stage) -> String {
-    let again = if stage.attempts > 1 {
-        format!(", attempt {}", stage.attempts)
-    } else {
-        String::new()
-    };
-    let names: Vec<_> = stage
-        .running()
-        .map(|action| action.name.as_str())
-        .filter(|name| *name != stage.name)
-        .collect();
-    let what = if names.is_empty() {
-        stage.name.clone()
-    } else {
-        format!("{}: {}", stage.name, names.join(", "))
-    };
+    let again = if stage.attempts > 1 { format!(", attempt {}", stage.attempts) } else { String::new() };
+    let names: Vec<_> = stage.running().map(|action| action.name.as_str()).filter(|name| *name != stage.name).collect();
+    let what = if names.is_empty() { stage.name.clone() } else { format!("{}: {}", stage.name, names.join(", ")) };
     clip(&format!("{what} in progress{again}"))
 }
 
@@ -110,20 +98,13 @@ pub fn stage_failed(stage: &Stage) -> String {
     if action.kind == ActionKind::Approval {
         return clip(&with_reason(&format!("{}: approval rejected", stage.name), reason));
     }
-    let place = if action.name == stage.name {
-        String::new()
-    } else {
-        format!(" in {}", action.name)
-    };
+    let place = if action.name == stage.name { String::new() } else { format!(" in {}", action.name) };
     clip(&with_reason(&format!("{} failed{place}", stage.name), reason))
 }
 
 fn reason_of(action: &ActionRun) -> Option<&str> {
     let told = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
-    [&action.error, &action.summary]
-        .into_iter()
-        .find(|text| told(text))
-        .and_then(|text| text.as_deref())
+    [&action.error, &action.summary].into_iter().find(|text| told(text)).and_then(|text| text.as_deref())
 }
 
 fn with_reason(what: &str, reason: Option<&str>) -> String {

@@ -2,6 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
+const PREFIX: &str = "pipehook-";
+
+const MARK_DIGITS: usize = 16;
+
 /// What CodePipeline recognises a repeated start by: 1 to 128 characters of `[a-zA-Z0-9-]`.
 ///
 /// It is made from the payload, which is signed, and the pipeline. The delivery's id would not do: it is a header
@@ -16,12 +20,19 @@ impl ClientRequestToken {
         // No pipeline's name holds a zero byte, so no two pairs of name and payload hash the same bytes.
         hash.update([0]);
         hash.update(payload);
-        Self(format!("pipehook-{}", hex::encode(hash.finalize())))
+        Self(format!("{PREFIX}{}", hex::encode(hash.finalize())))
     }
 
     /// A token that was derived before and travelled over the queue.
     pub fn from_queue(text: String) -> Self {
         Self(text)
+    }
+
+    /// What statuses are marked with, so that whoever sees the push again finds the execution that it started: the
+    /// first digits of the hash, enough that no two pushes of a commit have the same.
+    pub fn mark(&self) -> &str {
+        let digits = self.0.strip_prefix(PREFIX).unwrap_or(&self.0);
+        digits.get(..MARK_DIGITS).unwrap_or(digits)
     }
 
     pub fn as_str(&self) -> &str {

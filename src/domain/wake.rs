@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::execution::{ActionKind, ExecutionSnapshot, Stage, Wait};
+use super::time::Timestamp;
 
 /// When the next look comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,9 @@ const DEPLOY: Duration = Duration::from_secs(15);
 
 /// A person takes their time, and the approval's event wakes the worker at once.
 const APPROVAL: Duration = Duration::from_secs(5 * 60);
+
+/// Waits below this come one after the other only at a run's beginning.
+const SHORTEST_ALIGNED: Duration = Duration::from_secs(10);
 
 /// The wait until the next look, for an execution that has been followed for `age`. Events of CodePipeline come in
 /// between and make the worker look at once; this schedule is for what they do not tell, and for those that get lost.
@@ -39,6 +43,20 @@ pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
     Wake::After(by_age(age))
 }
 
+/// The wait, stretched or shortened by up to a half so that it ends at a whole multiple of its length. A message that was
+/// sent twice makes two chains of wake-ups of one execution; ending at the same moments, they meet and become one. The
+/// executions themselves are spread by their ids. The short waits of a run's beginning are left as they are.
+pub fn aligned(wait: Duration, now: Timestamp, execution: &str) -> Duration {
+    if wait < SHORTEST_ALIGNED {
+        return wait;
+    }
+    let period = wait.as_millis() as u64;
+    let spread = execution.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte))) % period;
+    let earliest = now.as_millis() + period / 2;
+    let place = (earliest + period - spread) % period;
+    Duration::from_millis(period / 2 + (period - place) % period)
+}
+
 fn by_age(age: Duration) -> Duration {
     match age {
         age if age < 5 * SECOND => 2 * SECOND,
@@ -54,7 +72,6 @@ fn by_age(age: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::domain::execution::{ActionRun, ActionStatus, Ending, ExecutionStatus, StageStatus};
-    use crate::domain::time::Timestamp;
 
     fn running(kind: ActionKind) -> ExecutionSnapshot {
         let action = ActionRun {
@@ -80,12 +97,7 @@ mod tests {
             is_rollback: false,
             commit: None,
             repository: None,
-            stages: vec![Stage {
-                name: "Stage".to_owned(),
-                status,
-                actions: vec![action],
-                attempts: 1,
-            }],
+            stages: vec![Stage { name: "Stage".to_owned(), status, actions: vec![action], attempts: 1 }],
             waiting: None,
             ending: Ending::default(),
         }
@@ -122,11 +134,21 @@ mod tests {
     }
 
     #[test]
-    fn a_final_execution_is_done() {
-        let done = ExecutionSnapshot {
-            status: ExecutionStatus::Superseded,
-            ..running(ActionKind::Other)
+    fn chains_of_one_execution_come_to_wake_at_the_same_moments() {
+        let wait = 10 * SECOND;
+        let ends = |now: u64| {
+            let now = Timestamp::from_millis(now);
+            let aligned = aligned(wait, now, "x1");
+            assert!(aligned >= wait / 2 && aligned < wait * 3 / 2, "{aligned:?}");
+            (now + aligned).as_millis() % 10_000
         };
+        let first = ends(1_769_292_000_123);
+        assert!((0..60).all(|n| ends(1_769_292_000_000 + n * 777) == first));
+    }
+
+    #[test]
+    fn a_final_execution_is_done() {
+        let done = ExecutionSnapshot { status: ExecutionStatus::Superseded, ..running(ActionKind::Other) };
         assert_eq!(next_wake(&done, Duration::ZERO), Wake::Done);
     }
 }

@@ -74,11 +74,7 @@ impl Local {
             let mut world = lock(&world);
             let queues = world.queues();
             queues.create(QueueSpec::new(DEAD_LETTERS));
-            queues.create(
-                QueueSpec::new(QUEUE)
-                    .visibility(VISIBILITY)
-                    .redrive(DEAD_LETTERS, MAX_RECEIVES),
-            );
+            queues.create(QueueSpec::new(QUEUE).visibility(VISIBILITY).redrive(DEAD_LETTERS, MAX_RECEIVES));
             world.pipelines().send_events_to(QUEUE, Duration::from_millis(500));
             world.github().add_token(setup.github_token, "octocat");
             let now = clock.now();
@@ -88,14 +84,7 @@ impl Local {
             world.parameters().put_secret(now, secret_name(), setup.webhook_secret);
         }
         let (webhook, worker) = functions(&sdk_config, &server, &clock);
-        Ok(Self {
-            world,
-            server,
-            sdk_config,
-            clock,
-            webhook,
-            worker,
-        })
+        Ok(Self { world, server, sdk_config, clock, webhook, worker })
     }
 
     /// The stand-ins' state, to be looked at and scripted.
@@ -227,19 +216,9 @@ fn functions(sdk_config: &SdkConfig, server: &Server, clock: &Clock) -> (Webhook
     };
     let settings = |function| SettingsStore::new(sdk_config, function, clock.clone(), &env);
     let queue = || Queue::new(sdk_config, server.queue_url(QUEUE));
-    let webhook = Webhook {
-        settings: settings(Function::Webhook),
-        queue: queue(),
-        clock: clock.clone(),
-    };
+    let webhook = Webhook { settings: settings(Function::Webhook), queue: queue(), clock: clock.clone() };
     let pipelines = CodePipeline::new(sdk_config);
-    let worker = Worker::new(
-        settings(Function::Worker),
-        queue(),
-        pipelines,
-        clock.clone(),
-        REGION.to_owned(),
-    );
+    let worker = Worker::new(settings(Function::Worker), queue(), pipelines, clock.clone(), REGION.to_owned());
     (webhook, worker)
 }
 

@@ -88,6 +88,9 @@ pub struct Follow {
     pub source_action: Option<String>,
     #[serde(default)]
     pub options: Options,
+    /// The mark of the push that started the execution; `None` for an adopted one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<String>,
     /// When following began, in milliseconds since the epoch.
     pub since: u64,
     /// What GitHub showed after the last look, so that a look at which nothing has moved need not ask it.
@@ -100,11 +103,31 @@ pub struct Follow {
 pub struct Look {
     pub pipeline: String,
     pub execution: String,
+    #[serde(default)]
+    pub happening: Happening,
     /// When the event came, in milliseconds since the epoch.
     pub since: u64,
     /// The execution was looked at before, and nobody followed it then: who still finds it so begins to follow.
     #[serde(default)]
     pub come_back: bool,
+}
+
+/// What an event says, as far as it matters for who looks when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    ExecutionStarted,
+    /// A failed execution was retried: nobody follows it any more.
+    ExecutionResumed,
+    /// Something else about the execution as a whole.
+    #[default]
+    OfExecution,
+    StageStarted,
+    /// Something else about a stage.
+    OfStage,
+    ActionStarted,
+    /// Something else about an action.
+    OfAction,
 }
 
 impl Job {
@@ -148,24 +171,14 @@ pub struct Options {
 
 impl From<&RunOptions> for Options {
     fn from(options: &RunOptions) -> Self {
-        Self {
-            environment: options.environment.clone(),
-            superseded: Some(options.superseded.as_str().to_owned()),
-        }
+        Self { environment: options.environment.clone(), superseded: Some(options.superseded.as_str().to_owned()) }
     }
 }
 
 impl From<&Options> for RunOptions {
     fn from(options: &Options) -> Self {
-        let superseded = options
-            .superseded
-            .as_deref()
-            .and_then(State::parse)
-            .filter(|state| state.is_final());
-        Self {
-            environment: options.environment.clone(),
-            superseded: superseded.unwrap_or(State::Error),
-        }
+        let superseded = options.superseded.as_deref().and_then(State::parse).filter(|state| state.is_final());
+        Self { environment: options.environment.clone(), superseded: superseded.unwrap_or(State::Error) }
     }
 }
 
@@ -198,10 +211,8 @@ impl Start {
             repository: repository(&self.repository)?,
             commit: commit(&self.commit)?,
             may_be_tag_object: self.may_be_tag_object,
-            git_ref: Ref::parse(&self.git_ref).ok_or_else(|| FieldError {
-                field: "ref",
-                value: self.git_ref.clone(),
-            })?,
+            git_ref: Ref::parse(&self.git_ref)
+                .ok_or_else(|| FieldError { field: "ref", value: self.git_ref.clone() })?,
             source_action: self.source_action.clone(),
             variables: self.variables.clone(),
             options: RunOptions::from(&self.options),
@@ -210,27 +221,16 @@ impl Start {
 }
 
 pub fn repository(text: &str) -> Result<RepositoryName, FieldError> {
-    RepositoryName::parse(text).ok_or_else(|| FieldError {
-        field: "repository",
-        value: text.to_owned(),
-    })
+    RepositoryName::parse(text).ok_or_else(|| FieldError { field: "repository", value: text.to_owned() })
 }
 
 pub fn commit(text: &str) -> Result<CommitSha, FieldError> {
-    CommitSha::parse(text).ok_or_else(|| FieldError {
-        field: "commit",
-        value: text.to_owned(),
-    })
+    CommitSha::parse(text).ok_or_else(|| FieldError { field: "commit", value: text.to_owned() })
 }
 
 impl Message {
     pub fn new(delivery: String, now: Timestamp, job: Job) -> Self {
-        Self {
-            delivery,
-            first_sent: now.as_millis(),
-            retry: None,
-            job,
-        }
+        Self { delivery, first_sent: now.as_millis(), retry: None, job }
     }
 
     /// How much longer GitHub asked not to be called; the wait may be longer than the longest delay of a message.
@@ -242,8 +242,6 @@ impl Message {
     /// The body of the message. SQS takes what XML 1.0 has a place for; of the characters that JSON does not escape
     /// by itself, that leaves out only U+FFFE and U+FFFF, which stand within strings and can be escaped there.
     pub fn to_body(&self) -> Result<String, serde_json::Error> {
-        Ok(serde_json::to_string(self)?
-            .replace('\u{fffe}', "\\ufffe")
-            .replace('\u{ffff}', "\\uffff"))
+        Ok(serde_json::to_string(self)?.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff"))
     }
 }

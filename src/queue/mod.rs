@@ -31,10 +31,7 @@ pub enum SendError {
 
 impl Queue {
     pub fn new(sdk_config: &aws_config::SdkConfig, url: String) -> Self {
-        Self {
-            client: Client::new(sdk_config),
-            url,
-        }
+        Self { client: Client::new(sdk_config), url }
     }
 
     /// The queue that `PIPEHOOK_QUEUE_URL` names. Where it is not set, every send fails and says so.
@@ -50,15 +47,8 @@ impl Queue {
         }
         let body = message.to_body()?;
         let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000) as i32;
-        let send = self
-            .client
-            .send_message()
-            .queue_url(&self.url)
-            .message_body(body)
-            .delay_seconds(seconds);
-        send.send()
-            .await
-            .map_err(|error| SendError::Sqs(DisplayErrorContext(&error).to_string()))?;
+        let send = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(seconds);
+        send.send().await.map_err(|error| SendError::Sqs(DisplayErrorContext(&error).to_string()))?;
         Ok(())
     }
 }

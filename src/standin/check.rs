@@ -25,19 +25,11 @@ pub(crate) struct Member {
 }
 
 pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: true,
-        shape,
-    }
+    Member { name, required: true, shape }
 }
 
 pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: false,
-        shape,
-    }
+    Member { name, required: false, shape }
 }
 
 /// A pattern of the service models: which characters a text is made of, or that it is a UUID.
@@ -69,11 +61,7 @@ impl Pattern {
 }
 
 /// Any text.
-pub(crate) static TEXT: Shape = Shape::Text {
-    min: 0,
-    max: usize::MAX,
-    pattern: Pattern::Any,
-};
+pub(crate) static TEXT: Shape = Shape::Text { min: 0, max: usize::MAX, pattern: Pattern::Any };
 /// A yes or no.
 pub(crate) static FLAG: Shape = Shape::Flag;
 
@@ -87,14 +75,8 @@ pub(crate) fn check(members: &'static [Member], body: &Value) -> Result<(), AwsE
 
 fn structure(members: &'static [Member], value: &Value, path: &str) -> Result<(), AwsError> {
     let object = value.as_object().ok_or_else(|| wrong_type(path, "an object", value))?;
-    if let Some(unknown) = object
-        .keys()
-        .find(|key| !members.iter().any(|member| member.name == key.as_str()))
-    {
-        return Err(AwsError::new(
-            "SerializationException",
-            format!("Unknown member '{}'", join(path, unknown)),
-        ));
+    if let Some(unknown) = object.keys().find(|key| !members.iter().any(|member| member.name == key.as_str())) {
+        return Err(AwsError::new("SerializationException", format!("Unknown member '{}'", join(path, unknown))));
     }
     for member in members {
         let path = join(path, member.name);
@@ -168,11 +150,7 @@ fn one(shape: &'static Shape, value: &Value, path: &str) -> Result<(), AwsError>
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn wrong_type(path: &str, wanted: &str, value: &Value) -> AwsError {
@@ -185,10 +163,7 @@ fn wrong_type(path: &str, wanted: &str, value: &Value) -> AwsError {
         Value::Object(_) => "an object",
     };
     let place = if path.is_empty() { "the body" } else { path };
-    AwsError::new(
-        "SerializationException",
-        format!("{place} must be {wanted}, not {found}"),
-    )
+    AwsError::new("SerializationException", format!("{place} must be {wanted}, not {found}"))
 }
 
 fn constraint(value: &str, path: &str, rule: &str) -> AwsError {
@@ -203,29 +178,13 @@ mod tests {
 
     use super::*;
 
-    static NAME: Shape = Shape::Text {
-        min: 1,
-        max: 5,
-        pattern: Pattern::AlphanumericAnd(".@-_"),
-    };
-    static ID: Shape = Shape::Text {
-        min: 0,
-        max: 100,
-        pattern: Pattern::Uuid,
-    };
-    static LINE: Shape = Shape::Text {
-        min: 1,
-        max: 9,
-        pattern: Pattern::OneLine,
-    };
+    static NAME: Shape = Shape::Text { min: 1, max: 5, pattern: Pattern::AlphanumericAnd(".@-_") };
+    static ID: Shape = Shape::Text { min: 0, max: 100, pattern: Pattern::Uuid };
+    static LINE: Shape = Shape::Text { min: 1, max: 9, pattern: Pattern::OneLine };
     static MODE: Shape = Shape::OneOf(&["ON", "OFF"]);
     static COUNT: Shape = Shape::Integer { min: 1, max: 100 };
     static ITEM: Shape = Shape::Members(&[must("line", &LINE)]);
-    static ITEMS: Shape = Shape::List {
-        min: 1,
-        max: 2,
-        of: &ITEM,
-    };
+    static ITEMS: Shape = Shape::List { min: 1, max: 2, of: &ITEM };
     static INPUT: &[Member] = &[
         must("name", &NAME),
         may("id", &ID),
@@ -245,11 +204,7 @@ mod tests {
         let body = json!({"name": "a.b-1", "id": "12345678-1234-5678-abcd-12345678abcd", "mode": "ON", "count": 100,
             "items": [{"line": "x"}], "flag": false});
         assert_eq!(check(INPUT, &body), Ok(()));
-        assert_eq!(
-            check(INPUT, &json!({"name": "a", "id": null})),
-            Ok(()),
-            "null is the same as absent"
-        );
+        assert_eq!(check(INPUT, &json!({"name": "a", "id": null})), Ok(()), "null is the same as absent");
     }
 
     #[test]
@@ -262,25 +217,13 @@ mod tests {
             (json!({"name": ""}), "ValidationException", "'name'"),
             (json!({"name": "abcdef"}), "ValidationException", "'name'"),
             (json!({"name": "a b"}), "ValidationException", "'name'"),
-            (
-                json!({"name": "a", "id": "12345678-1234-5678-ABCD-12345678abcd"}),
-                "ValidationException",
-                "'id'",
-            ),
+            (json!({"name": "a", "id": "12345678-1234-5678-ABCD-12345678abcd"}), "ValidationException", "'id'"),
             (json!({"name": "a", "mode": "on"}), "ValidationException", "'mode'"),
             (json!({"name": "a", "count": 0}), "ValidationException", "'count'"),
             (json!({"name": "a", "count": 1.5}), "SerializationException", "count"),
             (json!({"name": "a", "items": []}), "ValidationException", "'items'"),
-            (
-                json!({"name": "a", "items": [{"line": "a\nb"}]}),
-                "ValidationException",
-                "items.1.member.line",
-            ),
-            (
-                json!({"name": "a", "items": [{"line": "a", "x": 1}]}),
-                "SerializationException",
-                "items.1.member.x",
-            ),
+            (json!({"name": "a", "items": [{"line": "a\nb"}]}), "ValidationException", "items.1.member.line"),
+            (json!({"name": "a", "items": [{"line": "a", "x": 1}]}), "SerializationException", "items.1.member.x"),
             (json!({"name": "a", "flag": "true"}), "SerializationException", "flag"),
         ] {
             let (found, message) = refused(&body);

@@ -70,32 +70,17 @@ impl Fault {
             Self::BadGateway => return Some(bad_gateway()),
             Self::Nonsense => return Some(nonsense()),
             Self::Throttle | Self::SecondaryLimit { .. } | Self::PrimaryLimit { .. } => {
-                let code = if service == AwsService::Sqs {
-                    "RequestThrottled"
-                } else {
-                    "ThrottlingException"
-                };
+                let code = if service == AwsService::Sqs { "RequestThrottled" } else { "ThrottlingException" };
                 AwsError::new(code, "Rate exceeded")
             }
             Self::ServerError => {
-                let code = if service == AwsService::Ssm {
-                    "InternalServerError"
-                } else {
-                    "InternalFailure"
-                };
-                AwsError {
-                    status: 500,
-                    ..AwsError::new(code, "The service could not handle this request")
-                }
+                let code = if service == AwsService::Ssm { "InternalServerError" } else { "InternalFailure" };
+                AwsError { status: 500, ..AwsError::new(code, "The service could not handle this request") }
             }
             Self::AccessDenied => {
                 let name = service.name();
                 let message = format!("The caller is not authorized to perform: {name}:{operation}");
-                let code = if service == AwsService::Sqs {
-                    "AccessDenied"
-                } else {
-                    "AccessDeniedException"
-                };
+                let code = if service == AwsService::Sqs { "AccessDenied" } else { "AccessDeniedException" };
                 AwsError::new(code, message)
             }
             Self::Unauthorized => AwsError::new("UnrecognizedClientException", "The security token is invalid."),
@@ -109,11 +94,7 @@ impl Fault {
                 AwsError::new(code, "There is no such thing.")
             }
             Self::Unprocessable => {
-                let code = if service == AwsService::Sqs {
-                    "InvalidParameterValue"
-                } else {
-                    "ValidationException"
-                };
+                let code = if service == AwsService::Sqs { "InvalidParameterValue" } else { "ValidationException" };
                 AwsError::new(code, "The request was refused.")
             }
         };
@@ -123,21 +104,15 @@ impl Fault {
     /// The answer that GitHub gives instead of doing its work; `None` where it does its work.
     pub(crate) fn at_github(self, now: Timestamp) -> Option<Reply> {
         let refused = |status: u16, message: &str| {
-            Reply::json(
-                status,
-                json!({"message": message, "documentation_url": "https://docs.github.com/rest"}),
-            )
+            Reply::json(status, json!({"message": message, "documentation_url": "https://docs.github.com/rest"}))
         };
         Some(match self {
             Self::LostBefore | Self::LostAfter | Self::Delay(_) => return None,
             Self::ServerError | Self::BadGateway => bad_gateway(),
             Self::Nonsense => nonsense(),
-            Self::Throttle => Self::SecondaryLimit {
-                status: 429,
-                retry_after: Some(60),
+            Self::Throttle => {
+                Self::SecondaryLimit { status: 429, retry_after: Some(60) }.at_github(now).unwrap_or_else(bad_gateway)
             }
-            .at_github(now)
-            .unwrap_or_else(bad_gateway),
             Self::SecondaryLimit { status, retry_after } => {
                 let reply = refused(status, "You have exceeded a secondary rate limit.");
                 match retry_after {
@@ -163,19 +138,11 @@ impl Fault {
 
 fn bad_gateway() -> Reply {
     let page = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>\n";
-    Reply {
-        status: 502,
-        headers: Vec::new(),
-        body: Body::Text("text/html", page.to_owned()),
-    }
+    Reply { status: 502, headers: Vec::new(), body: Body::Text("text/html", page.to_owned()) }
 }
 
 fn nonsense() -> Reply {
-    Reply {
-        status: 200,
-        headers: Vec::new(),
-        body: Body::Text("text/html", "<!doctype html><p>{\"".to_owned()),
-    }
+    Reply { status: 200, headers: Vec::new(), body: Body::Text("text/html", "<!doctype html><p>{\"".to_owned()) }
 }
 
 /// Something that goes wrong on the way of a CodePipeline event through EventBridge to a queue.
@@ -224,11 +191,7 @@ pub struct Faults {
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            rules: Vec::new(),
-            events: Vec::new(),
-            ids: Ids::new(seed, "faults"),
-        }
+        Self { rules: Vec::new(), events: Vec::new(), ids: Ids::new(seed, "faults") }
     }
 
     /// The next `count` calls of an operation go wrong. `*` stands for any service or any operation. GitHub's
@@ -256,14 +219,7 @@ impl Faults {
 
     fn push(&mut self, service: &str, operation: &str, matching: Option<Predicate>, when: When, fault: Fault) {
         let (service, operation) = (service.to_owned(), operation.to_owned());
-        self.rules.push(Rule {
-            service,
-            operation,
-            matching,
-            when,
-            seen: 0,
-            fault,
-        });
+        self.rules.push(Rule { service, operation, matching, when, seen: 0, fault });
     }
 
     /// CodePipeline's events go wrong when `when` says so.
@@ -293,9 +249,7 @@ impl Faults {
 
     pub(crate) fn meet_event(&mut self, now: Timestamp) -> Option<EventFault> {
         let Self { events, ids, .. } = self;
-        let hit = events
-            .iter_mut()
-            .find_map(|(when, seen, fault)| is_met(*when, seen, now, ids).then_some(*fault));
+        let hit = events.iter_mut().find_map(|(when, seen, fault)| is_met(*when, seen, now, ids).then_some(*fault));
         events.retain(|(when, seen, _)| !is_spent(*when, *seen));
         hit
     }
@@ -321,10 +275,7 @@ fn is_spent(when: When, seen: u32) -> bool {
 
 impl fmt::Debug for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faults")
-            .field("rules", &self.rules.len())
-            .field("events", &self.events)
-            .finish()
+        f.debug_struct("Faults").field("rules", &self.rules.len()).field("events", &self.events).finish()
     }
 }
 
@@ -361,23 +312,11 @@ mod tests {
         let mut faults = Faults::new(1);
         let until = NOW + Duration::from_secs(10);
         faults.add("sqs", "*", When::Between(NOW, until), Fault::LostBefore);
-        assert_eq!(
-            faults.meet(NOW, "sqs", "SendMessage", &Value::Null),
-            Some(Fault::LostBefore)
-        );
+        assert_eq!(faults.meet(NOW, "sqs", "SendMessage", &Value::Null), Some(Fault::LostBefore));
         assert_eq!(faults.meet(until, "sqs", "SendMessage", &Value::Null), None);
-        faults.matching(
-            "ssm",
-            "*",
-            |body| body["Name"] == "a",
-            When::Always,
-            Fault::AccessDenied,
-        );
+        faults.matching("ssm", "*", |body| body["Name"] == "a", When::Always, Fault::AccessDenied);
         assert_eq!(faults.meet(until, "ssm", "GetParameter", &json!({"Name": "b"})), None);
-        assert_eq!(
-            faults.meet(until, "ssm", "GetParameter", &json!({"Name": "a"})),
-            Some(Fault::AccessDenied)
-        );
+        assert_eq!(faults.meet(until, "ssm", "GetParameter", &json!({"Name": "a"})), Some(Fault::AccessDenied));
         faults.clear();
         assert_eq!(faults.meet(NOW, "ssm", "GetParameter", &json!({"Name": "a"})), None);
     }

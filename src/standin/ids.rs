@@ -12,11 +12,7 @@ pub(crate) struct Ids {
 
 impl Ids {
     pub(crate) fn new(seed: u64, purpose: &'static str) -> Self {
-        Self {
-            seed,
-            purpose,
-            drawn: 0,
-        }
+        Self { seed, purpose, drawn: 0 }
     }
 
     fn block(&mut self) -> [u8; 32] {

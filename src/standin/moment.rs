@@ -39,11 +39,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
@@ -57,10 +53,7 @@ mod tests {
         assert_eq!(seconds(Timestamp::from_secs(951_782_400)), "2000-02-29T00:00:00Z");
         assert_eq!(seconds(Timestamp::from_secs(1_709_251_199)), "2024-02-29T23:59:59Z");
         assert_eq!(seconds(Timestamp::from_secs(1_769_292_224)), "2026-01-24T22:03:44Z");
-        assert_eq!(
-            millis(Timestamp::from_millis(1_769_292_224_208)),
-            "2026-01-24T22:03:44.208Z"
-        );
+        assert_eq!(millis(Timestamp::from_millis(1_769_292_224_208)), "2026-01-24T22:03:44.208Z");
     }
 
     #[test]

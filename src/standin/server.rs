@@ -56,24 +56,15 @@ impl Server {
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
         let clock: Clock = Arc::new(clock);
-        let service = Router::new()
-            .fallback(answer)
-            .with_state((world, clock))
-            .into_make_service_with_connect_info::<Line>();
+        let service =
+            Router::new().fallback(answer).with_state((world, clock)).into_make_service_with_connect_info::<Line>();
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(async move {
             let stopped = async move { drop(stopped.await) };
             // Accepting goes on through errors, so the server only ends when it is stopped.
-            drop(
-                axum::serve(Lines(listener), service)
-                    .with_graceful_shutdown(stopped)
-                    .await,
-            );
+            drop(axum::serve(Lines(listener), service).with_graceful_shutdown(stopped).await);
         });
-        Ok(Self {
-            address,
-            stop: Some(stop),
-        })
+        Ok(Self { address, stop: Some(stop) })
     }
 
     /// Where it listens.
@@ -149,11 +140,7 @@ impl Line {
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Relaxed) {
-            Err(io::ErrorKind::ConnectionReset.into())
-        } else {
-            Ok(())
-        }
+        if self.0.load(Ordering::Relaxed) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 
@@ -172,13 +159,7 @@ impl Listener for Lines {
 
     async fn accept(&mut self) -> (Wire, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        (
-            Wire {
-                stream,
-                line: Line::default(),
-            },
-            address,
-        )
+        (Wire { stream, line: Line::default() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

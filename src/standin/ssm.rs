@@ -16,33 +16,13 @@ const SECRET_PREFIX: &str = "/aws/reference/secretsmanager/";
 const STANDARD_LIMIT: usize = 4096;
 const ADVANCED_LIMIT: usize = 8192;
 
-static NAME: Shape = Shape::Text {
-    min: 1,
-    max: 2048,
-    pattern: Pattern::Any,
-};
-static NAMES: Shape = Shape::List {
-    min: 1,
-    max: 10,
-    of: &NAME,
-};
+static NAME: Shape = Shape::Text { min: 1, max: 2048, pattern: Pattern::Any };
+static NAMES: Shape = Shape::List { min: 1, max: 10, of: &NAME };
 static KIND: Shape = Shape::OneOf(&["String", "StringList", "SecureString"]);
 static TIER: Shape = Shape::OneOf(&["Standard", "Advanced", "Intelligent-Tiering"]);
-static DESCRIPTION: Shape = Shape::Text {
-    min: 0,
-    max: 1024,
-    pattern: Pattern::Any,
-};
-static DATA_TYPE: Shape = Shape::Text {
-    min: 0,
-    max: 128,
-    pattern: Pattern::Any,
-};
-static KEY_ID: Shape = Shape::Text {
-    min: 1,
-    max: 256,
-    pattern: Pattern::AlphanumericAnd(":/_-"),
-};
+static DESCRIPTION: Shape = Shape::Text { min: 0, max: 1024, pattern: Pattern::Any };
+static DATA_TYPE: Shape = Shape::Text { min: 0, max: 128, pattern: Pattern::Any };
+static KEY_ID: Shape = Shape::Text { min: 1, max: 256, pattern: Pattern::AlphanumericAnd(":/_-") };
 
 static GET_PARAMETER: &[Member] = &[must("Name", &NAME), may("WithDecryption", &FLAG)];
 static GET_PARAMETERS: &[Member] = &[must("Names", &NAMES), may("WithDecryption", &FLAG)];
@@ -129,20 +109,12 @@ impl Ssm {
                 check::check(PUT_PARAMETER, body)?;
                 self.put_parameter(now, body)
             }
-            other => Err(AwsError::new(
-                "UnknownOperationException",
-                format!("{other} is not stood in for"),
-            )),
+            other => Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for"))),
         }
     }
 
     fn get_parameters(&self, body: &Value) -> Result<Value, AwsError> {
-        let mut names: Vec<&str> = body["Names"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let mut names: Vec<&str> = body["Names"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         // The answer is not in the order of the request, and a client has to match by name.
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -179,10 +151,7 @@ impl Ssm {
         };
         let arn_prefix = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter");
         let path = plain.strip_prefix(&arn_prefix).unwrap_or(plain);
-        let Some(parameter) = self
-            .parameters
-            .get(path)
-            .or_else(|| self.parameters.get(path.trim_start_matches('/')))
+        let Some(parameter) = self.parameters.get(path).or_else(|| self.parameters.get(path.trim_start_matches('/')))
         else {
             return Ok(None);
         };
@@ -224,9 +193,7 @@ impl Ssm {
             (Some(kind), _) => kind.to_owned(),
             (None, Some(parameter)) => parameter.kind.clone(),
             (None, None) => {
-                return Err(AwsError::validation(
-                    "A parameter type is required to create a parameter.",
-                ));
+                return Err(AwsError::validation("A parameter type is required to create a parameter."));
             }
         };
         if known.is_some() && body["Overwrite"] != true {
@@ -235,9 +202,7 @@ impl Ssm {
         }
         let legal = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         let lower = name.to_ascii_lowercase();
-        let reserved = ["aws", "ssm", "/aws", "/ssm"]
-            .iter()
-            .any(|prefix| lower.starts_with(prefix));
+        let reserved = ["aws", "ssm", "/aws", "/ssm"].iter().any(|prefix| lower.starts_with(prefix));
         if !name.chars().all(legal) || reserved || (name.contains('/') && !name.starts_with('/')) {
             return Err(AwsError::validation("Parameter name is not valid"));
         }
@@ -249,11 +214,7 @@ impl Ssm {
             return Err(AwsError::validation("Value must not be empty"));
         }
         let tier = body["Tier"].as_str().unwrap_or("Standard");
-        let limit = if tier == "Standard" {
-            STANDARD_LIMIT
-        } else {
-            ADVANCED_LIMIT
-        };
+        let limit = if tier == "Standard" { STANDARD_LIMIT } else { ADVANCED_LIMIT };
         if value.len() > limit {
             return Err(AwsError::validation(format!(
                 "{tier} tier parameters support a maximum of {limit} characters"
@@ -285,21 +246,9 @@ mod tests {
 
     #[test]
     fn one_call_brings_parameters_and_secrets_and_says_which_names_are_unknown() {
-        let names = json!([
-            "/pipehook/secret",
-            "/nope",
-            "/aws/reference/secretsmanager/token",
-            "/pipehook/config"
-        ]);
-        let answer = ssm()
-            .call(NOW, "GetParameters", &json!({"Names": names, "WithDecryption": true}))
-            .unwrap();
-        let values: Vec<_> = answer["Parameters"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|p| p["Value"].clone())
-            .collect();
+        let names = json!(["/pipehook/secret", "/nope", "/aws/reference/secretsmanager/token", "/pipehook/config"]);
+        let answer = ssm().call(NOW, "GetParameters", &json!({"Names": names, "WithDecryption": true})).unwrap();
+        let values: Vec<_> = answer["Parameters"].as_array().unwrap().iter().map(|p| p["Value"].clone()).collect();
         assert_eq!(values, ["ghp_x", "[github]", "s3cret"]);
         assert_eq!(answer["InvalidParameters"], json!(["/nope"]));
     }
@@ -307,9 +256,7 @@ mod tests {
     #[test]
     fn a_secure_string_stays_encrypted_and_a_secret_is_refused_without_decryption() {
         let mut ssm = ssm();
-        let answer = ssm
-            .call(NOW, "GetParameter", &json!({"Name": "/pipehook/secret"}))
-            .unwrap();
+        let answer = ssm.call(NOW, "GetParameter", &json!({"Name": "/pipehook/secret"})).unwrap();
         assert_ne!(answer["Parameter"]["Value"], "s3cret");
         let name = "/aws/reference/secretsmanager/token";
         let error = ssm.call(NOW, "GetParameter", &json!({"Name": name})).unwrap_err();
@@ -322,17 +269,9 @@ mod tests {
         let names: Vec<String> = (0..11).map(|n| format!("/p{n}")).collect();
         assert!(ssm.call(NOW, "GetParameters", &json!({"Names": names})).is_err());
         let put = |value: String, tier: &str| json!({"Name": "/big", "Value": value, "Type": "String", "Tier": tier});
-        assert!(
-            ssm.call(NOW, "PutParameter", &put("x".repeat(4097), "Standard"))
-                .is_err()
-        );
-        assert!(
-            ssm.call(NOW, "PutParameter", &put("x".repeat(8193), "Advanced"))
-                .is_err()
-        );
-        let answer = ssm
-            .call(NOW, "PutParameter", &put("x".repeat(8192), "Advanced"))
-            .unwrap();
+        assert!(ssm.call(NOW, "PutParameter", &put("x".repeat(4097), "Standard")).is_err());
+        assert!(ssm.call(NOW, "PutParameter", &put("x".repeat(8193), "Advanced")).is_err());
+        let answer = ssm.call(NOW, "PutParameter", &put("x".repeat(8192), "Advanced")).unwrap();
         assert_eq!(answer, json!({"Version": 1, "Tier": "Advanced"}));
     }
 
@@ -340,10 +279,7 @@ mod tests {
     fn a_parameter_is_overwritten_only_on_request_and_old_versions_can_be_read() {
         let mut ssm = ssm();
         let mut put = json!({"Name": "/pipehook/config", "Value": "new"});
-        assert_eq!(
-            ssm.call(NOW, "PutParameter", &put).unwrap_err().code,
-            "ParameterAlreadyExists"
-        );
+        assert_eq!(ssm.call(NOW, "PutParameter", &put).unwrap_err().code, "ParameterAlreadyExists");
         put["Overwrite"] = json!(true);
         assert_eq!(ssm.call(NOW, "PutParameter", &put).unwrap()["Version"], 2);
         let read = |ssm: &mut Ssm, name| ssm.call(NOW, "GetParameter", &json!({"Name": name})).unwrap();

@@ -30,9 +30,7 @@ fn world() -> World {
     world.github().set_ref("octo-org/app", "main", SHA);
     world.github().add_tag_object("octo-org/app", TAG);
     world.github().add_token("good", "octo-bot");
-    world
-        .queues()
-        .create(QueueSpec::new("work").visibility(Duration::from_secs(180)));
+    world.queues().create(QueueSpec::new("work").visibility(Duration::from_secs(180)));
     world.pipelines().create(PipelineSpec::classic("app", "octo-org/app"));
     world.pipelines().send_events_to("work", Duration::from_secs(1));
     world
@@ -44,20 +42,13 @@ fn aws(target: &str, body: &Value) -> Request<Bytes> {
         .header("host", "127.0.0.1:4566")
         .header("x-amz-target", target)
         .header("content-type", format!("application/x-amz-json-{version}"))
-        .header(
-            "authorization",
-            "AWS4-HMAC-SHA256 Credential=AKIA/20260124/us-east-1/x/aws4_request",
-        )
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20260124/us-east-1/x/aws4_request")
         .body(Bytes::from(body.to_string()))
         .unwrap()
 }
 
 fn github(method: &str, path: &str, body: &Value) -> Request<Bytes> {
-    let body = if body.is_null() {
-        Bytes::new()
-    } else {
-        Bytes::from(body.to_string())
-    };
+    let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     Request::builder()
         .method(method)
         .uri(format!("http://127.0.0.1:4566/github{path}"))
@@ -73,10 +64,7 @@ fn respond(world: &mut World, now: Timestamp, request: &Request<Bytes>) -> Respo
 }
 
 fn read(response: &Response<Bytes>) -> (u16, Value) {
-    (
-        response.status().as_u16(),
-        serde_json::from_slice(response.body()).unwrap_or(Value::Null),
-    )
+    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null))
 }
 
 fn post(world: &mut World, sha: &str, body: Value) -> (u16, Value) {
@@ -87,10 +75,7 @@ fn post(world: &mut World, sha: &str, body: Value) -> (u16, Value) {
 #[test]
 fn an_event_of_codepipeline_reaches_the_function_through_the_queue() {
     let mut world = world();
-    world
-        .pipelines()
-        .release_change(NOW, "app", Release::StartPipelineExecution)
-        .unwrap();
+    world.pipelines().release_change(NOW, "app", Release::StartPipelineExecution).unwrap();
     assert_eq!(world.poll_mapping(NOW, "work", 10), None, "the events are on their way");
     let event = world.poll_mapping(after(1), "work", 10).unwrap();
     let states: Vec<Value> = event["Records"]
@@ -112,19 +97,10 @@ fn events_are_dropped_doubled_and_delayed() {
     let mut world = world();
     world.faults().events(When::Nth(1), EventFault::Drop);
     world.faults().events(When::Nth(1), EventFault::Duplicate);
-    world
-        .faults()
-        .events(When::Nth(1), EventFault::Delay(Duration::from_secs(100)));
-    world
-        .pipelines()
-        .release_change(NOW, "app", Release::StartPipelineExecution)
-        .unwrap();
+    world.faults().events(When::Nth(1), EventFault::Delay(Duration::from_secs(100)));
+    world.pipelines().release_change(NOW, "app", Release::StartPipelineExecution).unwrap();
     world.advance(after(2));
-    assert_eq!(
-        world.queues().bodies("work").len(),
-        2,
-        "the second came twice, the first and the third not"
-    );
+    assert_eq!(world.queues().bodies("work").len(), 2, "the second came twice, the first and the third not");
     world.advance(after(101));
     assert!(world.queues().bodies("work").len() > 3);
 }
@@ -132,75 +108,43 @@ fn events_are_dropped_doubled_and_delayed() {
 #[test]
 fn aws_errors_have_the_services_own_shape() {
     let mut world = world();
-    let response = respond(
-        &mut world,
-        NOW,
-        &aws("CodePipeline_20150709.GetPipeline", &json!({"name": "nope"})),
-    );
+    let response = respond(&mut world, NOW, &aws("CodePipeline_20150709.GetPipeline", &json!({"name": "nope"})));
     assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.1");
     assert!(response.headers().contains_key("x-amzn-requestid"));
     let (status, body) = read(&response);
     assert_eq!((status, &body["__type"]), (400, &json!("PipelineNotFoundException")));
     let url = "http://127.0.0.1:4566/123456789012/nope";
-    let response = respond(
-        &mut world,
-        NOW,
-        &aws("AmazonSQS.ReceiveMessage", &json!({"QueueUrl": url})),
-    );
+    let response = respond(&mut world, NOW, &aws("AmazonSQS.ReceiveMessage", &json!({"QueueUrl": url})));
     assert_eq!(read(&response).1["__type"], "com.amazonaws.sqs#QueueDoesNotExist");
     let query_error = "AWS.SimpleQueueService.NonExistentQueue;Sender";
     assert_eq!(response.headers()["x-amzn-query-error"], query_error);
     let mut unsigned = aws("AmazonSSM.GetParameter", &json!({"Name": "/a"}));
     unsigned.headers_mut().remove("authorization");
-    assert_eq!(
-        read(&respond(&mut world, NOW, &unsigned)).1["__type"],
-        "MissingAuthenticationTokenException"
-    );
+    assert_eq!(read(&respond(&mut world, NOW, &unsigned)).1["__type"], "MissingAuthenticationTokenException");
     let unknown = aws("AmazonSSM.GetParameter", &json!({"Name": "/a", "Nmae": "/b"}));
-    assert_eq!(
-        read(&respond(&mut world, NOW, &unknown)).1["__type"],
-        "SerializationException"
-    );
+    assert_eq!(read(&respond(&mut world, NOW, &unknown)).1["__type"], "SerializationException");
 }
 
 #[test]
 fn a_status_is_posted_and_read_back_newest_first() {
     let mut world = world();
-    let (status, body) = post(
-        &mut world,
-        SHA,
-        json!({"state": "pending", "context": "ci/Build", "description": "é".repeat(140)}),
-    );
+    let (status, body) =
+        post(&mut world, SHA, json!({"state": "pending", "context": "ci/Build", "description": "é".repeat(140)}));
     assert_eq!((status, &body["creator"]["login"]), (201, &json!("octo-bot")));
     assert_eq!(body["created_at"], "2026-01-24T22:03:44Z");
     post(&mut world, SHA, json!({"state": "success", "context": "CI/build"}));
     post(&mut world, SHA, json!({"state": "pending"}));
     let latest = world.github().latest("octo-org/app", SHA);
-    assert_eq!(
-        latest["ci/Build"].state,
-        State::Success,
-        "contexts are compared without case"
-    );
+    assert_eq!(latest["ci/Build"].state, State::Success, "contexts are compared without case");
     assert_eq!(latest["default"].state, State::Pending);
-    let list = github(
-        "GET",
-        "/repos/Octo-Org/App/commits/main/statuses?per_page=2",
-        &Value::Null,
-    );
+    let list = github("GET", "/repos/Octo-Org/App/commits/main/statuses?per_page=2", &Value::Null);
     let response = respond(&mut world, NOW, &list);
     let (_, body) = read(&response);
-    assert_eq!(
-        (&body[0]["context"], body.as_array().unwrap().len()),
-        (&json!("default"), 2)
-    );
+    assert_eq!((&body[0]["context"], body.as_array().unwrap().len()), (&json!("default"), 2));
     let link = response.headers()["link"].to_str().unwrap();
     assert!(link.contains("page=2>; rel=\"next\""), "{link}");
     assert_eq!(response.headers()["x-ratelimit-remaining"], "4996");
-    let combined = github(
-        "GET",
-        &format!("/repos/octo-org/app/commits/{SHA}/status"),
-        &Value::Null,
-    );
+    let combined = github("GET", &format!("/repos/octo-org/app/commits/{SHA}/status"), &Value::Null);
     let (_, body) = read(&respond(&mut world, NOW, &combined));
     assert_eq!((&body["state"], &body["total_count"]), (&json!("pending"), &json!(2)));
     let (posted, cursor) = world.github().posted_since(1);
@@ -212,35 +156,19 @@ fn github_refuses_what_it_refuses() {
     let mut world = world();
     let mut refused = |sha: &str, body: Value| {
         let (status, body) = post(&mut world, sha, body);
-        let message = body["errors"][0]["message"]
-            .as_str()
-            .or(body["message"].as_str())
-            .unwrap_or_default();
+        let message = body["errors"][0]["message"].as_str().or(body["message"].as_str()).unwrap_or_default();
         (status, message.to_owned())
     };
     let pending = || json!({"state": "pending"});
     let long = "description is too long (maximum is 140 characters)";
-    assert_eq!(
-        refused(SHA, json!({"state": "pending", "description": "x".repeat(141)})),
-        (422, long.to_owned())
-    );
+    assert_eq!(refused(SHA, json!({"state": "pending", "description": "x".repeat(141)})), (422, long.to_owned()));
     assert_eq!(refused(SHA, json!({"state": "done"})).0, 422);
     assert_eq!(refused(SHA, json!({})).0, 422);
     assert_eq!(refused(SHA, json!([])).0, 400);
-    assert_eq!(
-        refused(TAG, pending()),
-        (422, format!("No commit found for SHA: {TAG}"))
-    );
+    assert_eq!(refused(TAG, pending()), (422, format!("No commit found for SHA: {TAG}")));
     let unknown = "4444444444444444444444444444444444444444";
-    assert_eq!(
-        refused(unknown, pending()),
-        (422, format!("No commit found for SHA: {unknown}"))
-    );
-    assert_eq!(
-        refused(SHA, json!({"state": "pending", "unknown": 1})).0,
-        201,
-        "other fields are ignored"
-    );
+    assert_eq!(refused(unknown, pending()), (422, format!("No commit found for SHA: {unknown}")));
+    assert_eq!(refused(SHA, json!({"state": "pending", "unknown": 1})).0, 201, "other fields are ignored");
 }
 
 #[test]
@@ -251,16 +179,8 @@ fn a_context_takes_a_thousand_statuses() {
     }
     let (status, body) = post(&mut world, SHA, json!({"state": "success"}));
     assert_eq!(status, 422);
-    assert!(
-        body["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("maximum number of statuses")
-    );
-    assert_eq!(
-        post(&mut world, SHA, json!({"state": "success", "context": "other"})).0,
-        201
-    );
+    assert!(body["errors"][0]["message"].as_str().unwrap().contains("maximum number of statuses"));
+    assert_eq!(post(&mut world, SHA, json!({"state": "success", "context": "other"})).0, 201);
 }
 
 #[test]
@@ -270,11 +190,7 @@ fn tokens_are_checked_and_counted() {
         read(&respond(
             world,
             NOW,
-            &github(
-                "POST",
-                &format!("/repos/octo-org/app/statuses/{SHA}"),
-                &json!({"state": "pending"}),
-            ),
+            &github("POST", &format!("/repos/octo-org/app/statuses/{SHA}"), &json!({"state": "pending"})),
         ))
         .0
     };
@@ -282,11 +198,7 @@ fn tokens_are_checked_and_counted() {
     without.headers_mut().remove("user-agent");
     assert_eq!(respond(&mut world, NOW, &without).status(), 403);
     world.github().set_permission("good", Permission::Read);
-    let denied = github(
-        "POST",
-        &format!("/repos/octo-org/app/statuses/{SHA}"),
-        &json!({"state": "pending"}),
-    );
+    let denied = github("POST", &format!("/repos/octo-org/app/statuses/{SHA}"), &json!({"state": "pending"}));
     let response = respond(&mut world, NOW, &denied);
     assert_eq!(response.status(), 403);
     assert_eq!(response.headers()["x-accepted-github-permissions"], "statuses=write");
@@ -294,11 +206,7 @@ fn tokens_are_checked_and_counted() {
     world.github().set_quota(2);
     assert_eq!(ask(&mut world), 201);
     assert_eq!(ask(&mut world), 403);
-    assert_eq!(
-        respond(&mut world, after(3600), &denied).status(),
-        201,
-        "the hour is over"
-    );
+    assert_eq!(respond(&mut world, after(3600), &denied).status(), 201, "the hour is over");
     world.github().set_quota(5000);
     world.github().limit_token("good", &[]);
     assert_eq!(ask(&mut world), 404);
@@ -315,10 +223,7 @@ fn a_renamed_repository_redirects_reads_with_301_and_writes_with_307() {
     let response = respond(&mut world, NOW, &request);
     assert_eq!(response.status(), 307);
     let location = response.headers()["location"].to_str().unwrap().to_owned();
-    assert_eq!(
-        location,
-        format!("http://127.0.0.1:4566/github/repositories/100000/statuses/{SHA}")
-    );
+    assert_eq!(location, format!("http://127.0.0.1:4566/github/repositories/100000/statuses/{SHA}"));
     assert_eq!(read(&response).1["message"], "Moved Permanently");
     let path = location.strip_prefix("http://127.0.0.1:4566/github").unwrap();
     assert_eq!(respond(&mut world, NOW, &github("POST", path, &body)).status(), 201);
@@ -332,55 +237,28 @@ fn a_renamed_repository_redirects_reads_with_301_and_writes_with_307() {
 #[test]
 fn faults_meet_calls_before_or_after_their_effect() {
     let mut world = world();
-    let request = github(
-        "POST",
-        &format!("/repos/octo-org/app/statuses/{SHA}"),
-        &json!({"state": "pending"}),
-    );
+    let request = github("POST", &format!("/repos/octo-org/app/statuses/{SHA}"), &json!({"state": "pending"}));
     world.faults().next("github", POST, 1, Fault::LostBefore);
     assert!(matches!(world.handle(NOW, &request), Answer::Hang));
     assert!(world.github().statuses("octo-org/app", SHA).is_empty());
     world.faults().next("github", POST, 1, Fault::LostAfter);
     assert!(matches!(world.handle(NOW, &request), Answer::Hang));
     assert_eq!(world.github().statuses("octo-org/app", SHA).len(), 1);
-    world.faults().next(
-        "github",
-        "*",
-        1,
-        Fault::PrimaryLimit {
-            reset_after: Duration::from_secs(60),
-        },
-    );
+    world.faults().next("github", "*", 1, Fault::PrimaryLimit { reset_after: Duration::from_secs(60) });
     let response = respond(&mut world, NOW, &request);
     assert_eq!(response.headers()["x-ratelimit-remaining"], "0");
-    assert_eq!(
-        response.headers()["x-ratelimit-reset"],
-        after(60).as_secs().to_string().as_str()
-    );
-    world.faults().next(
-        "github",
-        "*",
-        1,
-        Fault::SecondaryLimit {
-            status: 429,
-            retry_after: Some(7),
-        },
-    );
+    assert_eq!(response.headers()["x-ratelimit-reset"], after(60).as_secs().to_string().as_str());
+    world.faults().next("github", "*", 1, Fault::SecondaryLimit { status: 429, retry_after: Some(7) });
     assert_eq!(respond(&mut world, NOW, &request).headers()["retry-after"], "7");
     let get = aws("CodePipeline_20150709.GetPipeline", &json!({"name": "app"}));
     world.faults().next("codepipeline", "GetPipeline", 1, Fault::Throttle);
     assert_eq!(read(&respond(&mut world, NOW, &get)).1["__type"], "ThrottlingException");
-    world
-        .faults()
-        .next("codepipeline", "GetPipeline", 1, Fault::Delay(Duration::from_secs(5)));
+    world.faults().next("codepipeline", "GetPipeline", 1, Fault::Delay(Duration::from_secs(5)));
     assert!(matches!(world.handle(NOW, &get), Answer::Delay(delay, _) if delay.as_secs() == 5));
     assert_eq!(respond(&mut world, NOW, &get).status(), 200);
     let faults: Vec<_> = world.journal().iter().map(|call| call.fault).collect();
     assert_eq!(faults[..2], [Some("lost before"), Some("lost after")]);
-    assert!(
-        !world.journal_json_lines().contains("Bearer"),
-        "no credential lies in the journal"
-    );
+    assert!(!world.journal_json_lines().contains("Bearer"), "no credential lies in the journal");
 }
 
 #[tokio::test]
@@ -405,13 +283,7 @@ async fn a_world_is_served_over_http_and_cuts_the_line_when_an_answer_is_lost() 
     let again = send.clone();
     let answer = tokio::task::spawn_blocking(send).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
-    assert!(
-        answer.contains(&format!(
-            "{}/repos/octo-org/app/statuses/{SHA}",
-            server.github_api_url()
-        )),
-        "{answer}"
-    );
+    assert!(answer.contains(&format!("{}/repos/octo-org/app/statuses/{SHA}", server.github_api_url())), "{answer}");
     world.lock().unwrap().faults().next("github", "*", 1, Fault::LostAfter);
     assert_eq!(tokio::task::spawn_blocking(again).await.unwrap(), "");
     assert_eq!(world.lock().unwrap().github().statuses("octo-org/app", SHA).len(), 2);

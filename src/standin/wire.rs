@@ -22,11 +22,7 @@ pub(crate) enum Body {
 
 impl Reply {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: Body::Json(body),
-        }
+        Self { status, headers: Vec::new(), body: Body::Json(body) }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -73,11 +69,7 @@ pub(crate) struct AwsError {
 
 impl AwsError {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            status: 400,
-        }
+        Self { code, message: message.into(), status: 400 }
     }
 
     pub(crate) fn validation(message: impl Into<String>) -> Self {

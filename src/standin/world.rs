@@ -120,10 +120,7 @@ impl World {
 
     /// The journal as JSON lines, for the model checker.
     pub fn journal_json_lines(&self) -> String {
-        self.journal
-            .iter()
-            .map(|call| format!("{}\n", call.to_json()))
-            .collect()
+        self.journal.iter().map(|call| format!("{}\n", call.to_json())).collect()
     }
 
     /// Forgets the journal, for long simulations.
@@ -148,11 +145,7 @@ impl World {
             for (queue, delay) in targets {
                 for _ in 0..copies {
                     let due = event.at + *delay + later;
-                    self.deliveries.push(Delivery {
-                        due,
-                        queue: queue.clone(),
-                        body: event.body.clone(),
-                    });
+                    self.deliveries.push(Delivery { due, queue: queue.clone(), body: event.body.clone() });
                 }
             }
         }
@@ -169,12 +162,7 @@ impl World {
     pub fn next_change(&self) -> Option<Timestamp> {
         let delivery = self.deliveries.iter().map(|delivery| delivery.due).min();
         let message = self.queues.next_change(self.now);
-        self.pipelines
-            .next_change()
-            .into_iter()
-            .chain(delivery)
-            .chain(message)
-            .min()
+        self.pipelines.next_change().into_iter().chain(delivery).chain(message).min()
     }
 
     /// Lambda's event source mapping: takes up to `max` (at most 10) visible messages from a queue and gives the event
@@ -213,14 +201,7 @@ impl World {
                 let base = format!("{}{GITHUB_PATH}", base(request.headers()));
                 let query = request.uri().query().unwrap_or_default();
                 let (now, headers) = (self.now, request.headers());
-                Some(self.github.call(&Ask {
-                    now,
-                    route: &route,
-                    query,
-                    headers,
-                    body,
-                    base: &base,
-                }))
+                Some(self.github.call(&Ask { now, route: &route, query, headers, body, base: &base }))
             }
         };
         self.write_down("github", route.operation, request, shown, reply.as_ref(), fault);
@@ -246,25 +227,14 @@ impl World {
             None => Some(self.call_aws(service, operation, request)),
         };
         let reply = reply.map(|reply| reply.with("x-amzn-requestid", self.ids.uuid()));
-        self.write_down(
-            service.name(),
-            operation.to_owned(),
-            request,
-            shown,
-            reply.as_ref(),
-            fault,
-        );
+        self.write_down(service.name(), operation.to_owned(), request, shown, reply.as_ref(), fault);
         deliver(reply, fault, service.content_type())
     }
 
     fn call_aws(&mut self, service: AwsService, operation: &str, request: &Request<Bytes>) -> Reply {
         match self.answer_aws(service, operation, request) {
             Ok(Some(value)) => Reply::json(200, value),
-            Ok(None) => Reply {
-                status: 200,
-                headers: Vec::new(),
-                body: Body::Empty,
-            },
+            Ok(None) => Reply { status: 200, headers: Vec::new(), body: Body::Empty },
             Err(error) => service.error(&error),
         }
     }
@@ -281,10 +251,7 @@ impl World {
         }
         let signed = header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
         if !signed {
-            return Err(AwsError::new(
-                "MissingAuthenticationTokenException",
-                "Missing Authentication Token",
-            ));
+            return Err(AwsError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
         }
         let content_type = header("content-type").unwrap_or_default();
         if content_type.split(';').next().map(str::trim) != Some(service.content_type()) {
@@ -312,11 +279,7 @@ impl World {
         reply: Option<&Reply>,
         fault: Option<Fault>,
     ) {
-        let path = request
-            .uri()
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
         self.journal.push(Call {
             at: self.now,
             service,
@@ -340,10 +303,7 @@ fn journal_body(body: &Bytes) -> Value {
 
 /// The address under which the caller reached the world.
 fn base(headers: &HeaderMap) -> String {
-    let host = headers
-        .get(http::header::HOST)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("localhost");
+    let host = headers.get(http::header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
     format!("http://{host}")
 }
 

@@ -104,9 +104,7 @@ impl Webhook {
                 let body = serde_json::json!({ "delivery": delivery, "error": rejection.to_string() }).to_string();
                 let mut response = json(rejection.status(), body);
                 if matches!(rejection, Rejection::NotPost) {
-                    response
-                        .headers_mut()
-                        .insert(ALLOW, http::HeaderValue::from_static("POST"));
+                    response.headers_mut().insert(ALLOW, http::HeaderValue::from_static("POST"));
                 }
                 response
             }
@@ -121,7 +119,10 @@ impl Webhook {
                 tracing::warn!(delivery, %rejection, "refused");
                 metrics::count(&self.clock, "SignatureRefused", &[]);
             }
-            Rejection::BadRequest(_) => tracing::warn!(delivery, %rejection, "rejected"),
+            // What is wrong may quote the body, which only GitHub's own page of the delivery is to show.
+            Rejection::BadRequest(_) => {
+                tracing::warn!(delivery, "the body is not what its headers say; the answer tells");
+            }
             Rejection::Settings(cause) => tracing::error!(delivery, %cause, "{rejection}"),
             Rejection::Config(cause) => tracing::error!(delivery, %cause, "{rejection}"),
             Rejection::Queue(cause) => tracing::error!(delivery, %cause, "not accepted"),
@@ -154,20 +155,13 @@ impl Webhook {
         // Only once every message is durable is the delivery accepted. Where one of several was not taken, GitHub's
         // redelivery sends the others once more, and their tokens keep their pipelines from starting twice.
         try_join_all(messages.iter().map(|message| self.queue.send(message, Duration::ZERO))).await?;
-        let answer = Accepted {
-            delivery,
-            event: event_name,
-            decisions: decisions.iter().map(answer).collect(),
-        };
+        let answer = Accepted { delivery, event: event_name, decisions: decisions.iter().map(answer).collect() };
         serde_json::to_string(&answer).map_err(|error| Rejection::Queue(error.into()))
     }
 }
 
 fn plan(settings: &Settings, event: &crate::domain::event::Event) -> Result<Vec<Decision>, Rejection> {
-    let config = settings
-        .config
-        .as_ref()
-        .map_err(|error| Rejection::Config(error.to_string()))?;
+    let config = settings.config.as_ref().map_err(|error| Rejection::Config(error.to_string()))?;
     Ok(config.routes.plan(event))
 }
 
@@ -177,12 +171,7 @@ fn job(decision: &Decision, payload: &[u8]) -> Option<Job> {
             let token = ClientRequestToken::derive(payload, &request.pipeline);
             Some(Job::Start(Start::new(request, &token)))
         }
-        Decision::Skip {
-            pipeline,
-            repository,
-            commit,
-            reason,
-        } => Some(Job::Skip(Skip {
+        Decision::Skip { pipeline, repository, commit, reason } => Some(Job::Skip(Skip {
             pipeline: pipeline.clone(),
             repository: repository.to_string(),
             commit: commit.to_string(),
@@ -200,26 +189,16 @@ fn answer(decision: &Decision) -> DecisionAnswer<'_> {
             git_ref: request.git_ref.to_string(),
             reason: format!("a route takes {} of {}", request.git_ref, request.repository),
         },
-        Decision::Skip {
-            pipeline,
-            commit,
-            reason,
-            ..
-        } => DecisionAnswer::Skipped {
-            pipeline,
-            commit: commit.as_str(),
-            reason,
-        },
+        Decision::Skip { pipeline, commit, reason, .. } => {
+            DecisionAnswer::Skipped { pipeline, commit: commit.as_str(), reason }
+        }
         Decision::Ignore(reason) => DecisionAnswer::Ignored { reason },
     }
 }
 
 /// GitHub's id of the delivery, as far as it looks like one: the header is not signed, so anything can be in it.
 fn delivery_id(headers: &HeaderMap) -> String {
-    let id = headers
-        .get("x-github-delivery")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let id = headers.get("x-github-delivery").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let fits = id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if fits { id.to_owned() } else { String::new() }
 }
@@ -233,26 +212,14 @@ fn signature_header(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
 }
 
 fn event_name(headers: &HeaderMap) -> Result<&str, Rejection> {
-    let name = headers
-        .get("x-github-event")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let name = headers.get("x-github-event").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-    if is_name {
-        Ok(name)
-    } else {
-        Err(Rejection::BadRequest(
-            "the x-github-event header names no event".to_owned(),
-        ))
-    }
+    if is_name { Ok(name) } else { Err(Rejection::BadRequest("the x-github-event header names no event".to_owned())) }
 }
 
 /// The JSON of the delivery: the body itself, or the form's field `payload`, as the webhook's content type is set.
 fn payload_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Rejection> {
-    let content_type = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Cow::Borrowed(body));
@@ -265,8 +232,6 @@ fn payload_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, 
 fn json(status: StatusCode, body: String) -> Response<String> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     response
 }

@@ -20,11 +20,7 @@ pub enum PayloadError {
     #[error("the body is not JSON: {0}")]
     NotJson(serde_json::Error),
     #[error("the body is not a {event} event: {problem} (at {path})")]
-    NotTheEvent {
-        event: String,
-        path: String,
-        problem: String,
-    },
+    NotTheEvent { event: String, path: String, problem: String },
 }
 
 #[derive(Deserialize)]
@@ -113,10 +109,7 @@ pub fn parse(name: &str, delivery: &str, payload: &[u8]) -> Result<Event, Payloa
             })
         }
     };
-    Ok(Event {
-        delivery: delivery.to_owned(),
-        kind,
-    })
+    Ok(Event { delivery: delivery.to_owned(), kind })
 }
 
 fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, PayloadError> {
@@ -128,26 +121,16 @@ fn read<T: DeserializeOwned>(event: &str, payload: &[u8]) -> Result<T, PayloadEr
             .map_err(|error| serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error))
     });
     read.map_err(|error| {
-        let path = Some(error.path().to_string())
-            .filter(|path| path != ".")
-            .unwrap_or_else(|| "its top".to_owned());
+        let path = Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_else(|| "its top".to_owned());
         match error.into_inner() {
             error if error.is_syntax() || error.is_eof() => PayloadError::NotJson(error),
-            error => PayloadError::NotTheEvent {
-                event: event.to_owned(),
-                path,
-                problem: error.to_string(),
-            },
+            error => PayloadError::NotTheEvent { event: event.to_owned(), path, problem: error.to_string() },
         }
     })
 }
 
 fn wrong(event: &str, path: &str, problem: String) -> PayloadError {
-    PayloadError::NotTheEvent {
-        event: event.to_owned(),
-        path: path.to_owned(),
-        problem,
-    }
+    PayloadError::NotTheEvent { event: event.to_owned(), path: path.to_owned(), problem }
 }
 
 fn repository(event: &str, payload: &RepositoryPayload) -> Result<RepositoryName, PayloadError> {
@@ -166,24 +149,14 @@ fn push(payload: PushPayload) -> Result<EventKind, PayloadError> {
         return Ok(EventKind::Nothing(format!("{} was deleted", payload.full_ref)));
     }
     let Some(git_ref) = Ref::parse(&payload.full_ref) else {
-        return Ok(EventKind::Nothing(format!(
-            "{} is neither a branch nor a tag",
-            payload.full_ref
-        )));
+        return Ok(EventKind::Nothing(format!("{} is neither a branch nor a tag", payload.full_ref)));
     };
     let changed = changed_files(&payload);
     let (commit, may_be_tag_object, message) = match payload.head_commit {
         Some(head) => (commit("push", "head_commit.id", &head.id)?, false, head.message),
-        None => (
-            commit("push", "after", &payload.after)?,
-            git_ref.tag().is_some(),
-            String::new(),
-        ),
+        None => (commit("push", "after", &payload.after)?, git_ref.tag().is_some(), String::new()),
     };
-    let actor = payload
-        .sender
-        .map(|sender| sender.login)
-        .or(payload.pusher.map(|pusher| pusher.name));
+    let actor = payload.sender.map(|sender| sender.login).or(payload.pusher.map(|pusher| pusher.name));
     Ok(EventKind::Push(Push {
         repository,
         default_branch: payload.repository.default_branch,
@@ -226,17 +199,9 @@ fn changed_files(payload: &PushPayload) -> ChangedFiles {
 fn pull_request(payload: PullRequestPayload) -> Result<EventKind, PayloadError> {
     let repository = repository("pull_request", &payload.repository)?;
     if !matches!(payload.action.as_str(), "opened" | "reopened" | "synchronize") {
-        return Ok(EventKind::Nothing(format!(
-            "pull requests that are {} start nothing",
-            payload.action
-        )));
+        return Ok(EventKind::Nothing(format!("pull requests that are {} start nothing", payload.action)));
     }
-    let PullRequestBody {
-        number,
-        title,
-        head,
-        base,
-    } = payload.pull_request;
+    let PullRequestBody { number, title, head, base } = payload.pull_request;
     let same = |head: &RepositoryPayload, base: &RepositoryPayload| match (head.id, base.id) {
         (Some(head), Some(base)) => head == base,
         _ => head.full_name.eq_ignore_ascii_case(&base.full_name),

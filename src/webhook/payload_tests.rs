@@ -44,10 +44,7 @@ fn error(event: &str, payload: &[u8]) -> String {
 #[test]
 fn a_push_names_commit_ref_and_files() {
     let push = pushed(json!({}));
-    assert_eq!(
-        (push.commit.as_str(), push.git_ref.to_string().as_str()),
-        (SHA, "refs/heads/main")
-    );
+    assert_eq!((push.commit.as_str(), push.git_ref.to_string().as_str()), (SHA, "refs/heads/main"));
     assert_eq!(push.changed, ChangedFiles::Known(vec!["src/a.js".to_owned()]));
     assert_eq!((push.actor.as_str(), push.may_be_tag_object), ("octocat", false));
 }
@@ -68,10 +65,7 @@ fn a_tag_without_head_commit_has_to_be_resolved() {
 fn a_deletion_starts_nothing() {
     let zeros = "0".repeat(40);
     let deletion = push_payload(json!({ "deleted": true, "after": zeros, "head_commit": null, "commits": [] }));
-    assert_eq!(
-        kind("push", &deletion),
-        EventKind::Nothing("refs/heads/main was deleted".to_owned())
-    );
+    assert_eq!(kind("push", &deletion), EventKind::Nothing("refs/heads/main was deleted".to_owned()));
 }
 
 #[test]
@@ -99,10 +93,7 @@ fn where_the_payload_cannot_tell_all_files_they_are_unknown() {
 #[test]
 fn all_commits_of_a_push_count() {
     let push = pushed(json!({ "commits": [commit_with(&["docs/a.md"]), commit_with(&["src/b.js"])] }));
-    assert_eq!(
-        push.changed,
-        ChangedFiles::Known(vec!["docs/a.md".to_owned(), "src/b.js".to_owned()])
-    );
+    assert_eq!(push.changed, ChangedFiles::Known(vec!["docs/a.md".to_owned(), "src/b.js".to_owned()]));
 }
 
 fn pull_request_payload(action: &str, head_repository: Value) -> Value {
@@ -141,22 +132,13 @@ fn of_pull_requests_only_new_commits_count() {
         assert!(matches!(kind, EventKind::PullRequest(_)), "{action}");
     }
     let closed = kind("pull_request", &pull_request_payload("closed", ours));
-    assert_eq!(
-        closed,
-        EventKind::Nothing("pull requests that are closed start nothing".to_owned())
-    );
+    assert_eq!(closed, EventKind::Nothing("pull requests that are closed start nothing".to_owned()));
 }
 
 #[test]
 fn other_events_start_nothing() {
-    assert_eq!(
-        kind("star", &json!({})),
-        EventKind::Nothing("star events start nothing".to_owned())
-    );
-    assert_eq!(
-        kind("ping", &json!({ "zen": "" })),
-        EventKind::Nothing("ping: the webhook is set up".to_owned())
-    );
+    assert_eq!(kind("star", &json!({})), EventKind::Nothing("star events start nothing".to_owned()));
+    assert_eq!(kind("ping", &json!({ "zen": "" })), EventKind::Nothing("ping: the webhook is set up".to_owned()));
 }
 
 #[test]

@@ -28,10 +28,7 @@ pub struct Signature([u8; 32]);
 impl Signature {
     /// Takes the header's value as GitHub sends it: `sha256=` and 64 lower-case digits, and nothing else.
     pub fn parse(header: Option<&[u8]>) -> Result<Self, Refusal> {
-        let digits = header
-            .ok_or(Refusal::Missing)?
-            .strip_prefix(b"sha256=")
-            .ok_or(Refusal::Malformed)?;
+        let digits = header.ok_or(Refusal::Missing)?.strip_prefix(b"sha256=").ok_or(Refusal::Malformed)?;
         if digits.iter().any(u8::is_ascii_uppercase) {
             return Err(Refusal::Malformed);
         }
@@ -53,11 +50,7 @@ impl Signature {
             mac.update(body);
             mac.verify_slice(&self.0).is_ok()
         };
-        if secrets.iter().any(made_by) {
-            Ok(())
-        } else {
-            Err(Refusal::Wrong)
-        }
+        if secrets.iter().any(made_by) { Ok(()) } else { Err(Refusal::Wrong) }
     }
 }
 
@@ -101,22 +94,10 @@ mod tests {
         let upper = PUBLISHED.to_ascii_uppercase();
         let upper_digits = [b"sha256=", &upper[7..]].concat();
         let twice = [PUBLISHED, b", ", PUBLISHED].concat();
-        let bad: [&[u8]; 7] = [
-            b"",
-            b"sha256=",
-            &PUBLISHED[7..],
-            &PUBLISHED[..70],
-            b"sha1=757107ea",
-            &upper_digits,
-            &twice,
-        ];
+        let bad: [&[u8]; 7] =
+            [b"", b"sha256=", &PUBLISHED[7..], &PUBLISHED[..70], b"sha1=757107ea", &upper_digits, &twice];
         for header in bad {
-            assert_eq!(
-                Signature::parse(Some(header)),
-                Err(Refusal::Malformed),
-                "{}",
-                header.escape_ascii()
-            );
+            assert_eq!(Signature::parse(Some(header)), Err(Refusal::Malformed), "{}", header.escape_ascii());
         }
     }
 }

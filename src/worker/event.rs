@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::queue::message::Happening;
+
 /// Something happened to an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PipelineEvent {
@@ -17,29 +19,16 @@ pub(super) struct PipelineEvent {
     pub what: Happening,
 }
 
-/// What an event says, as far as it matters for who looks when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Happening {
-    ExecutionStarted,
-    /// A failed execution was retried: nobody follows it any more.
-    ExecutionResumed,
-    /// Something else about the execution as a whole.
-    OfExecution,
-    StageStarted,
-    /// Something else about a stage.
-    OfStage,
-    ActionStarted,
-    /// Something else about an action.
-    OfAction,
-}
-
 impl Happening {
-    /// Whether it is about a part of the execution: more events will come.
-    pub(super) fn is_of_part(self) -> bool {
-        !matches!(
-            self,
-            Self::ExecutionStarted | Self::ExecutionResumed | Self::OfExecution
-        )
+    /// Whether an execution that nobody follows is adopted because of it. One event for the whole and one for each
+    /// stage are enough, and keep the chains of wake-ups few where nobody can tell who follows.
+    pub(super) fn adopts(self) -> bool {
+        !matches!(self, Self::OfStage | Self::ActionStarted | Self::OfAction)
+    }
+
+    /// Whether it insists where GitHub can't be asked: there is one of it for an execution, and not one for each part.
+    pub(super) fn insists(self) -> bool {
+        matches!(self, Self::ExecutionStarted | Self::ExecutionResumed | Self::OfExecution)
     }
 
     /// How long to leave it to others. Where a stage ends and the next begins, four events come at the same moment, to
@@ -102,12 +91,7 @@ pub(super) fn parse(body: &Value) -> Result<Option<PipelineEvent>, serde_json::E
         ("CodePipeline Action Execution State Change", _) => Happening::OfAction,
         _ => Happening::OfExecution,
     };
-    Ok(Some(PipelineEvent {
-        id: envelope.id,
-        pipeline: detail.pipeline,
-        execution: detail.execution,
-        what,
-    }))
+    Ok(Some(PipelineEvent { id: envelope.id, pipeline: detail.pipeline, execution: detail.execution, what }))
 }
 
 #[cfg(test)]
@@ -123,17 +107,10 @@ mod tests {
 
     #[test]
     fn an_event_names_the_execution_to_look_at() {
-        let started = parse(&event("CodePipeline Pipeline Execution State Change", "STARTED"))
-            .unwrap()
-            .unwrap();
-        assert_eq!(
-            (started.pipeline.as_str(), started.execution.as_str()),
-            ("node-server", "x1")
-        );
+        let started = parse(&event("CodePipeline Pipeline Execution State Change", "STARTED")).unwrap().unwrap();
+        assert_eq!((started.pipeline.as_str(), started.execution.as_str()), ("node-server", "x1"));
         assert_eq!(started.what, Happening::ExecutionStarted);
-        let stage = parse(&event("CodePipeline Stage Execution State Change", "STARTED"))
-            .unwrap()
-            .unwrap();
+        let stage = parse(&event("CodePipeline Stage Execution State Change", "STARTED")).unwrap().unwrap();
         assert_eq!(stage.what, Happening::StageStarted);
     }
 

@@ -6,21 +6,22 @@ use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
 use crate::domain::event::{CommitSha, RepositoryName};
-use crate::domain::execution::ExecutionSnapshot;
-use crate::domain::report::{Report, ShownStatuses, State, Wanted, desired, diff};
+use crate::domain::execution::{ExecutionSnapshot, Source};
+use crate::domain::report::{Author, Report, ShownStatuses, State, Wanted, desired, diff};
 use crate::domain::route::RunOptions;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
-use crate::domain::wake::{Wake, next_wake};
+use crate::domain::wake::{Wake, aligned, next_wake};
 use crate::github::{GitHub, GitHubError, ListedStatus};
 use crate::links;
+use crate::metrics;
 use crate::queue::message::{self, FieldError, Follow, Job, Message, Reported};
 
 /// Readings within one wake-up, while what they show keeps moving.
 const MAX_ROUNDS: u32 = 4;
 
 /// The next look where the readings of one wake-up never came to rest.
-const STILL_MOVING: Duration = Duration::from_secs(2);
+pub(super) const STILL_MOVING: Duration = Duration::from_secs(2);
 
 /// While GitHub does not let us write, a run is looked at no more often than this.
 const WITHOUT_ACCESS: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub(super) struct Run {
     pub(super) commit: CommitSha,
     pub(super) source_action: Option<String>,
     pub(super) options: RunOptions,
+    /// The mark of the push that started it.
+    pub(super) push: Option<String>,
 }
 
 impl Run {
@@ -49,7 +52,12 @@ impl Run {
             commit: message::commit(&job.commit)?,
             source_action: job.source_action.clone(),
             options: RunOptions::from(&job.options),
+            push: job.push.clone(),
         })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { action: self.source_action.as_deref(), repository: Some(&self.repository) }
     }
 }
 
@@ -60,96 +68,65 @@ struct Looked {
     settled: bool,
 }
 
-/// What GitHub shows, and from whom that is known.
+/// What was read a moment ago, by whoever asks for a look.
 pub(super) struct Seen {
     pub(super) snapshot: ExecutionSnapshot,
     pub(super) shown: ShownStatuses,
 }
 
 impl Worker {
-    /// One wake-up of a chain: brings GitHub up to date and schedules the next, until the execution is final. `seen` is
-    /// what the caller has read a moment ago.
-    pub(super) async fn follow(
-        &self,
-        delivery: &str,
-        first_sent: u64,
-        mut job: Follow,
-        seen: Option<Seen>,
-    ) -> Result<(), Trouble> {
+    /// One wake-up of a chain: brings GitHub up to date and schedules the next, until the execution is final.
+    pub(super) async fn follow(&self, message: &Message, mut job: Follow) -> Result<(), Trouble> {
+        let delivery = &message.delivery;
         let run = Run::from_message(&job).map_err(Trouble::hopeless)?;
-        let again = |job: &Follow| Job::Follow(job.clone());
+        let Run { pipeline, execution, .. } = &run;
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         let mut has_access = true;
-        let looked = match self.reconcile(&run, &mut job.reported, seen).await {
+        let looked = match self.reconcile(&run, &mut job.reported, None).await {
             Ok(looked) => looked,
             Err((Cause::Pipeline(PipelineError::NotFound(why)), _)) if age > NOT_FOUND_FOR => {
-                tracing::error!(
-                    delivery,
-                    pipeline = run.pipeline,
-                    execution = run.execution,
-                    why,
-                    "the execution is gone"
-                );
-                return self
-                    .close(&run, text::execution_gone())
-                    .await
-                    .map_err(|cause| Trouble::passing(cause, again(&job)));
+                tracing::error!(delivery, pipeline, execution, why, "the execution is gone");
+                let closed = self.close_all(&run, &job.reported, &text::execution_gone()).await;
+                return closed.map_err(|cause| Trouble::passing(cause, Job::Follow(job)));
             }
             // Access may come back while the run goes on; what has to be mended is told with every look.
             Err((cause @ Cause::GitHub(_), Some(snapshot))) if !snapshot.is_final() && needs_mending(&cause) => {
-                tracing::error!(delivery, pipeline = run.pipeline, %cause, "GitHub can't be told; the run is followed on");
-                self.tell_that_mending_is_needed(&run.pipeline);
+                tracing::error!(delivery, pipeline, %cause, "GitHub can't be told; the run is followed on");
+                metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
                 has_access = false;
-                Looked {
-                    snapshot: *snapshot,
-                    settled: true,
-                }
+                Looked { snapshot: *snapshot, settled: true }
             }
             Err((Cause::GitHub(GitHubError::UnknownCommit(why)), Some(snapshot))) => {
-                tracing::error!(delivery, pipeline = run.pipeline, commit = %run.commit, why, "there is nothing to report on");
-                self.tell_that_mending_is_needed(&run.pipeline);
-                Looked {
-                    snapshot: *snapshot,
-                    settled: true,
-                }
+                tracing::error!(delivery, pipeline, commit = %run.commit, why, "there is nothing to report on");
+                metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
+                Looked { snapshot: *snapshot, settled: true }
             }
-            Err((cause, _)) => return Err(Trouble::passing(cause, again(&job))),
+            Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),
         };
         let wait = match next_wake(&looked.snapshot, age) {
             Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
             Wake::Done if looked.settled => {
-                let status = &looked.snapshot.status;
-                tracing::info!(
-                    delivery,
-                    pipeline = run.pipeline,
-                    execution = run.execution,
-                    ?status,
-                    "done"
-                );
+                tracing::info!(delivery, pipeline, execution, status = ?looked.snapshot.status, "done");
                 return Ok(());
             }
             Wake::After(wait) if looked.settled => wait,
             _ => STILL_MOVING,
         };
-        let next = Message {
-            delivery: delivery.to_owned(),
-            first_sent,
-            retry: None,
-            job: Job::Follow(job.clone()),
-        };
-        self.queue
-            .send(&next, wait)
-            .await
-            .map_err(|error| Trouble::passing(error, next.job))
+        let wait = aligned(wait, self.clock.now(), execution);
+        self.send_next(message, Job::Follow(job), wait).await
     }
 
-    /// Brings GitHub up to date once, without a further wake-up.
-    pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<(), Cause> {
-        let mut reported = Vec::new();
-        match self.reconcile(run, &mut reported, Some(seen)).await {
-            Ok(_) => Ok(()),
-            Err((cause, _)) => Err(cause),
-        }
+    /// Sends what goes on from a message; the troubles of the one before are over.
+    pub(super) async fn send_next(&self, message: &Message, job: Job, wait: Duration) -> Result<(), Trouble> {
+        let Message { delivery, first_sent, .. } = message.clone();
+        let next = Message { delivery, first_sent, retry: None, job };
+        self.queue.send(&next, wait).await.map_err(|error| Trouble::passing(error, next.job))
+    }
+
+    /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
+    pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<bool, Cause> {
+        let looked = self.reconcile(run, &mut Vec::new(), Some(seen)).await;
+        looked.map(|looked| looked.settled).map_err(|(cause, _)| cause)
     }
 
     /// Reads, posts what differs, and reads again, until a reading asks for nothing more: whoever posts last has
@@ -169,34 +146,24 @@ impl Worker {
             let (snapshot, shown) = match seen.take() {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
                 None => {
-                    let read = self
-                        .pipelines
-                        .read(&run.pipeline, &run.execution, run.source_action.as_deref())
-                        .await;
-                    (read.map_err(|error| (error.into(), None))?, None)
+                    let read = self.pipelines.read(&run.pipeline, &run.execution, run.source_action.as_deref()).await;
+                    let reading = read.map_err(|error| (error.into(), None))?;
+                    (reading.snapshot(run.source()), None)
                 }
             };
             let commit = snapshot.commit.clone().unwrap_or_else(|| run.commit.clone());
             let wanted = desired(&snapshot, &commit, &run.options);
             let told = as_reported(&wanted, &commit);
             if *reported == told && (has_asked || !snapshot.is_final()) {
-                return Ok(Looked {
-                    snapshot,
-                    settled: true,
-                });
+                return Ok(Looked { snapshot, settled: true });
             }
-            let posted = self
-                .bring_up_to_date(run, &snapshot, &commit, &wanted, reported, shown)
-                .await;
+            let posted = self.bring_up_to_date(run, &snapshot, &commit, &wanted, reported, shown).await;
             let posted = posted.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
             *reported = told;
             has_asked = true;
             rounds += 1;
             if posted == 0 || rounds == MAX_ROUNDS {
-                return Ok(Looked {
-                    snapshot,
-                    settled: posted == 0,
-                });
+                return Ok(Looked { snapshot, settled: posted == 0 });
             }
         }
     }
@@ -211,60 +178,43 @@ impl Worker {
         reported: &[Reported],
         shown: Option<ShownStatuses>,
     ) -> Result<usize, Cause> {
+        let closed = match *commit == run.commit {
+            true => 0,
+            // An unpinned pipeline may build another commit than the pushed one. What is pending there ends.
+            false => self.close(run, &run.commit, run.options.superseded, &text::built_another(commit)).await?,
+        };
         let shown = match shown {
             Some(shown) => shown,
-            None => self
-                .shown(&run.repository, commit)
-                .await
-                .or_else(|cause| believed(cause, reported, run))?,
+            None => self.shown(&run.repository, commit).await.or_else(|cause| believed(cause, reported, run))?,
         };
         let others = shown.other_executions(&run.pipeline, &run.execution);
-        let newer = self
-            .pipelines
-            .newer_than(&run.pipeline, &run.execution, &others)
-            .await?;
+        let newer = self.pipelines.newer_than(&run.pipeline, &run.execution, &others).await?;
         let due = diff(snapshot, wanted, &shown, &newer);
         for report in &due {
             self.post(run, commit, report).await?;
         }
-        let closed = if *commit == run.commit {
-            0
-        } else {
-            self.close_overtaken(run, snapshot, commit).await?
-        };
         Ok(due.len() + closed)
     }
 
-    /// An unpinned pipeline may build another commit than the pushed one. What was pending on the pushed one then ends.
-    async fn close_overtaken(
-        &self,
-        run: &Run,
-        snapshot: &ExecutionSnapshot,
-        built: &CommitSha,
-    ) -> Result<usize, Cause> {
-        let shown = self.shown(&run.repository, &run.commit).await?;
-        let open = shown.pending_of(&run.pipeline, &snapshot.id);
+    /// Ends what is pending of an execution on a commit, and says how many statuses that took.
+    async fn close(&self, run: &Run, commit: &CommitSha, state: State, why: &str) -> Result<usize, Cause> {
+        let shown = self.shown(&run.repository, commit).await?;
+        let open = shown.pending_of(&run.pipeline, &run.execution);
         for context in &open {
-            let report = Report {
-                context: context.clone(),
-                state: run.options.superseded,
-                description: text::built_another(built),
-            };
-            self.post(run, &run.commit, &report).await?;
+            let report = Report { context: context.clone(), state, description: why.to_owned() };
+            self.post(run, commit, &report).await?;
         }
         Ok(open.len())
     }
 
-    /// Ends what is pending of an execution that can't be followed any more, with the reason.
-    async fn close(&self, run: &Run, reason: String) -> Result<(), Cause> {
-        let shown = self.shown(&run.repository, &run.commit).await?;
-        for context in shown.pending_of(&run.pipeline, &run.execution) {
-            let report = Report {
-                context,
-                state: State::Error,
-                description: reason.clone(),
-            };
-            self.post(run, &run.commit, &report).await?;
+    /// Ends what is pending of an execution that can't be followed any more, on every commit that it was told on.
+    async fn close_all(&self, run: &Run, reported: &[Reported], why: &str) -> Result<(), Cause> {
+        let mut commits = vec![run.commit.clone()];
+        commits.extend(reported.iter().filter_map(|reported| CommitSha::parse(&reported.commit)));
+        commits.sort();
+        commits.dedup();
+        for commit in &commits {
+            self.close(run, commit, State::Error, why).await?;
         }
         Ok(())
     }
@@ -275,7 +225,7 @@ impl Worker {
         let told = match job {
             Job::Start(job) => self.close_queued(job).await,
             Job::Follow(job) => match Run::from_message(job) {
-                Ok(run) => self.close(&run, text::given_up()).await,
+                Ok(run) => self.close_all(&run, &job.reported, &text::given_up()).await,
                 Err(error) => Err(error.into()),
             },
             // A skip was never pending, and the chain of whatever is looked at speaks for itself.
@@ -287,17 +237,13 @@ impl Worker {
     }
 
     pub(super) async fn shown(&self, repository: &RepositoryName, commit: &CommitSha) -> Result<ShownStatuses, Cause> {
-        let statuses = self
-            .ask_github(async |github: &GitHub| github.statuses(repository, commit).await)
-            .await?;
-        Ok(ShownStatuses::from_newest_first(statuses.iter().map(|status| {
-            let execution = status.target_url.as_deref().and_then(links::execution_of);
-            (ListedStatus::report(status), execution.map(str::to_owned))
-        })))
+        let statuses = self.ask_github(async |github: &GitHub| github.statuses(repository, commit).await).await?;
+        let authors = statuses.iter().map(|status| status.target_url.as_deref().and_then(links::author_of));
+        Ok(ShownStatuses::from_newest_first(statuses.iter().map(ListedStatus::report).zip(authors)))
     }
 
     async fn post(&self, run: &Run, commit: &CommitSha, report: &Report) -> Result<(), Cause> {
-        let url = links::execution(&self.region, &run.pipeline, &run.execution);
+        let url = links::execution(&self.region, &run.pipeline, &run.execution, run.push.as_deref());
         self.post_status(&run.repository, commit, report, &url).await
     }
 
@@ -310,11 +256,7 @@ impl Worker {
         report: &Report,
         url: &str,
     ) -> Result<(), Cause> {
-        let Report {
-            context,
-            state,
-            description,
-        } = report;
+        let Report { context, state, description } = report;
         let posted = async |github: &GitHub| github.post_status(repository, commit, report, Some(url)).await;
         match self.ask_github(posted).await {
             Ok(()) => {
@@ -340,10 +282,6 @@ impl Worker {
             answered => Ok(answered?),
         }
     }
-
-    fn tell_that_mending_is_needed(&self, pipeline: &str) {
-        crate::metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
-    }
 }
 
 /// Where GitHub does not let us list statuses, those that this chain has posted itself have to do.
@@ -353,17 +291,9 @@ fn believed(cause: Cause, reported: &[Reported], run: &Run) -> Result<ShownStatu
     }
     let reports = reported.iter().filter_map(|reported| {
         let state = State::parse(&reported.state)?;
-        let Reported {
-            context, description, ..
-        } = reported.clone();
-        Some((
-            Report {
-                context,
-                state,
-                description,
-            },
-            Some(run.execution.clone()),
-        ))
+        let Reported { context, description, .. } = reported.clone();
+        let author = Author { execution: run.execution.clone(), push: run.push.clone() };
+        Some((Report { context, state, description }, Some(author)))
     });
     Ok(ShownStatuses::from_newest_first(reports))
 }

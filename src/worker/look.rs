@@ -5,18 +5,17 @@
 
 use std::time::Duration;
 
-use super::event::Happening;
-use super::follow::{Run, Seen};
+use super::follow::{Run, STILL_MOVING, Seen};
 use super::trouble::Trouble;
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
-use crate::domain::event::{CommitSha, RepositoryName};
-use crate::domain::execution::ExecutionSnapshot;
+use crate::domain::event::CommitSha;
+use crate::domain::execution::{ExecutionSnapshot, Reading, Source};
 use crate::domain::report::{ShownStatuses, desired, diff};
 use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
-use crate::queue::message::{Follow, Job, Look, Message, Options};
+use crate::queue::message::{Follow, Happening, Job, Look, Message, Options};
 
 /// The start's own chain posts its first status within a moment; who still finds none after this begins a chain.
 const AFTER_START: Duration = Duration::from_secs(5);
@@ -24,8 +23,17 @@ const AFTER_START: Duration = Duration::from_secs(5);
 /// Other events of an execution that nobody follows leave it to the one of its start, unless that got lost.
 const AFTER_OTHER: Duration = Duration::from_secs(15);
 
+/// An execution as one of the pipeline's routes sees it.
+struct View<'a> {
+    route: &'a Route,
+    snapshot: ExecutionSnapshot,
+    commit: CommitSha,
+    shown: ShownStatuses,
+    is_followed: bool,
+}
+
 impl Worker {
-    pub(super) async fn look(&self, message: &Message, job: &Look, happening: Happening) -> Result<(), Trouble> {
+    pub(super) async fn look(&self, message: &Message, job: &Look) -> Result<(), Trouble> {
         let again = || Job::Look(job.clone());
         let config = self.config().await.map_err(|cause| Trouble::passing(cause, again()))?;
         let routes: Vec<&Route> = config.routes.of_pipeline(&job.pipeline).collect();
@@ -33,12 +41,13 @@ impl Worker {
             tracing::debug!(pipeline = job.pipeline, "an event of a pipeline without a route");
             return Ok(());
         };
-        let snapshot = match self
-            .pipelines
-            .read(&job.pipeline, &job.execution, first.source_action.as_deref())
-            .await
-        {
-            Ok(snapshot) => snapshot,
+        let read = self.pipelines.read(&job.pipeline, &job.execution, first.source_action.as_deref()).await;
+        let reading = match read {
+            Ok(reading) => reading,
+            // One that was just started may not be found everywhere at once.
+            Err(PipelineError::NotFound(_)) if job.happening == Happening::ExecutionStarted && !job.come_back => {
+                return self.come_back(message, job, AFTER_START).await;
+            }
             Err(PipelineError::NotFound(why)) => {
                 tracing::warn!(
                     pipeline = job.pipeline,
@@ -50,51 +59,87 @@ impl Worker {
             }
             Err(error) => return Err(Trouble::passing(error, again())),
         };
-        let repository = snapshot.repository.clone().unwrap_or_else(|| first.repository.clone());
-        let Some(commit) = snapshot.commit.clone() else {
-            return self.look_for_the_commit(message, job, happening, &snapshot).await;
-        };
-        let shown = match self.shown(&repository, &commit).await {
-            Ok(shown) => shown,
-            // The events of the execution as a whole insist; as many as one has parts would only repeat them.
-            Err(cause) if happening.is_of_part() && needs_mending(&cause) => {
-                tracing::error!(pipeline = job.pipeline, execution = job.execution, %cause, "GitHub can't be asked");
-                return Ok(());
-            }
-            Err(cause) => return Err(Trouble::passing(cause, again())),
-        };
-        let is_followed = shown.is_followed(&job.pipeline, &job.execution, snapshot.is_final());
-        if !is_followed && !snapshot.is_final() {
-            let come_back_after = match happening {
-                _ if job.come_back => None,
-                Happening::ExecutionResumed => None,
-                Happening::ExecutionStarted => Some(AFTER_START),
-                _ => Some(AFTER_OTHER),
-            };
-            if let Some(wait) = come_back_after {
-                return self.come_back(message, job, wait).await;
-            }
+        match self.view(job, &reading, &routes).await? {
+            Some(view) => self.look_at(message, job, &routes, view).await,
+            None => self.look_for_the_commit(message, job, &reading, &routes).await,
         }
-        let route = fitting_route(&routes, &repository, &snapshot, &commit, &shown).unwrap_or(first);
-        let run = Run {
-            pipeline: job.pipeline.clone(),
-            execution: job.execution.clone(),
-            repository,
-            commit,
-            source_action: route.source_action.clone(),
-            options: route.options.clone(),
-        };
-        if happening == Happening::ExecutionResumed && snapshot.is_final() {
+    }
+
+    /// The execution as the route sees it that it is followed for, or else as the first one does. `None` where no route
+    /// knows its commit yet.
+    async fn view<'a>(&self, job: &Look, reading: &Reading, routes: &[&'a Route]) -> Result<Option<View<'a>>, Trouble> {
+        let mut first = None;
+        let mut asked: Vec<(&Route, CommitSha)> = Vec::new();
+        for route in routes {
+            let snapshot = snapshot_for(reading, route);
+            let Some(commit) = snapshot.commit.clone().filter(|_| is_of_route(&snapshot, route)) else { continue };
+            if asked.iter().any(|(other, known)| other.repository == route.repository && *known == commit) {
+                continue;
+            }
+            asked.push((route, commit.clone()));
+            let shown = match self.shown(&route.repository, &commit).await {
+                Ok(shown) => shown,
+                // The execution's own events insist; as many as it has parts would only repeat them.
+                Err(cause) if !job.happening.insists() && needs_mending(&cause) => {
+                    tracing::error!(pipeline = job.pipeline, execution = job.execution, %cause, "GitHub can't be asked");
+                    continue;
+                }
+                Err(cause) => return Err(Trouble::passing(cause, Job::Look(job.clone()))),
+            };
+            let is_followed = shown.is_followed(&job.pipeline, &job.execution, snapshot.is_final());
+            let view = View { route, snapshot, commit, shown, is_followed };
+            if is_followed {
+                return Ok(Some(view));
+            }
+            first.get_or_insert(view);
+        }
+        Ok(first)
+    }
+
+    async fn look_at(&self, message: &Message, job: &Look, routes: &[&Route], view: View<'_>) -> Result<(), Trouble> {
+        let View { route, snapshot, commit, shown, is_followed } = view;
+        let happening = job.happening;
+        let is_final = snapshot.is_final();
+        if happening == Happening::ExecutionResumed && is_final && !job.come_back {
             // The event was faster than what we read: nobody would notice that the run goes on.
             self.come_back(message, job, AFTER_START).await?;
         }
-        let seen = Seen { snapshot, shown };
-        if is_followed || seen.snapshot.is_final() {
-            return self
-                .look_once(&run, seen)
-                .await
-                .map_err(|cause| Trouble::passing(cause, again()));
+        if !is_followed && !is_final {
+            let wait = match happening {
+                _ if job.come_back || happening == Happening::ExecutionResumed => None,
+                Happening::ExecutionStarted => Some(AFTER_START),
+                _ => Some(AFTER_OTHER),
+            };
+            if !happening.adopts() {
+                return Ok(());
+            }
+            if let Some(wait) = wait {
+                return self.come_back(message, job, wait).await;
+            }
         }
+        let options = &fitting_route(routes, route, &snapshot, &commit, &shown).options;
+        let run = Run {
+            pipeline: job.pipeline.clone(),
+            execution: job.execution.clone(),
+            repository: route.repository.clone(),
+            commit,
+            source_action: route.source_action.clone(),
+            options: options.clone(),
+            push: shown.push_of(&job.execution).map(str::to_owned),
+        };
+        if !is_followed && !is_final {
+            return self.adopt(message, run).await;
+        }
+        let settled = self.look_once(&run, Seen { snapshot, shown }).await;
+        match settled.map_err(|cause| Trouble::passing(cause, Job::Look(job.clone())))? {
+            true => Ok(()),
+            false => self.come_back(message, job, STILL_MOVING).await,
+        }
+    }
+
+    /// Begins a chain of wake-ups. Its first does what there is to do: a chain that is sent is never lost, and one that
+    /// was begun by posting might be.
+    async fn adopt(&self, message: &Message, run: Run) -> Result<(), Trouble> {
         tracing::info!(pipeline = run.pipeline, execution = run.execution, commit = %run.commit, "adopted");
         let follow = Follow {
             pipeline: run.pipeline,
@@ -103,11 +148,11 @@ impl Worker {
             commit: run.commit.to_string(),
             source_action: run.source_action,
             options: Options::from(&run.options),
+            push: run.push,
             since: self.clock.now().as_millis(),
             reported: Vec::new(),
         };
-        self.follow(&message.delivery, message.first_sent, follow, Some(seen))
-            .await
+        self.send_next(message, Job::Follow(follow), Duration::ZERO).await
     }
 
     /// Until the source action has run, AWS does not say which commit an execution is about. The event of its start
@@ -116,59 +161,56 @@ impl Worker {
         &self,
         message: &Message,
         job: &Look,
-        happening: Happening,
-        snapshot: &ExecutionSnapshot,
+        reading: &Reading,
+        routes: &[&Route],
     ) -> Result<(), Trouble> {
+        let snapshots = || routes.iter().map(|route| (route, snapshot_for(reading, route)));
+        if snapshots().all(|(route, snapshot)| !is_of_route(&snapshot, route)) {
+            tracing::warn!(
+                pipeline = job.pipeline,
+                "no route is for the repository that the pipeline takes its source from"
+            );
+            return Ok(());
+        }
+        let Some((_, snapshot)) = snapshots().find(|(_, snapshot)| snapshot.commit.is_none()) else { return Ok(()) };
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
-        match next_wake(snapshot, age) {
-            Wake::After(wait)
-                if job.come_back || matches!(happening, Happening::ExecutionStarted | Happening::ExecutionResumed) =>
-            {
+        match next_wake(&snapshot, age) {
+            Wake::After(wait) if matches!(job.happening, Happening::ExecutionStarted | Happening::ExecutionResumed) => {
                 self.come_back(message, job, wait.max(AFTER_START)).await
             }
             Wake::After(_) => Ok(()),
             Wake::Done => {
-                tracing::warn!(
-                    pipeline = job.pipeline,
-                    execution = job.execution,
-                    "ended before its commit was known"
-                );
+                tracing::warn!(pipeline = job.pipeline, execution = job.execution, "ended before its commit was known");
                 Ok(())
             }
         }
     }
 
     async fn come_back(&self, message: &Message, job: &Look, wait: Duration) -> Result<(), Trouble> {
-        let Message {
-            delivery, first_sent, ..
-        } = message.clone();
-        let job = Job::Look(Look {
-            come_back: true,
-            ..job.clone()
-        });
-        let next = Message {
-            delivery,
-            first_sent,
-            retry: None,
-            job,
-        };
-        self.queue
-            .send(&next, wait)
-            .await
-            .map_err(|error| Trouble::passing(error, next.job))
+        self.send_next(message, Job::Look(Look { come_back: true, ..job.clone() }), wait).await
     }
 }
 
+fn snapshot_for(reading: &Reading, route: &Route) -> ExecutionSnapshot {
+    reading.snapshot(Source { action: route.source_action.as_deref(), repository: Some(&route.repository) })
+}
+
+/// Whether a route may speak for an execution: its repository is the one that the pipeline takes its source from. Who
+/// may edit a pipeline must not be able to have statuses posted on any repository that the token reaches.
+fn is_of_route(snapshot: &ExecutionSnapshot, route: &Route) -> bool {
+    snapshot.repository.as_ref().is_none_or(|repository| *repository == route.repository)
+}
+
 /// The route whose options an execution is reported by. An execution does not say which route started it; where several
-/// could have, the one that fits best to what GitHub already shows did.
+/// of a repository could have, the one that fits best to what GitHub already shows did.
 fn fitting_route<'a>(
     routes: &[&'a Route],
-    repository: &RepositoryName,
+    seen_by: &'a Route,
     snapshot: &ExecutionSnapshot,
     commit: &CommitSha,
     shown: &ShownStatuses,
-) -> Option<&'a Route> {
-    let of_repository = routes.iter().filter(|route| route.repository == *repository);
+) -> &'a Route {
+    let of_repository = routes.iter().filter(|route| route.repository == seen_by.repository);
     let misfits = |route: &&&Route| diff(snapshot, &desired(snapshot, commit, &route.options), shown, &[]).len();
-    of_repository.min_by_key(misfits).copied()
+    of_repository.min_by_key(misfits).copied().unwrap_or(seen_by)
 }

@@ -9,10 +9,12 @@ mod skip;
 mod start;
 mod trouble;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -24,13 +26,16 @@ use crate::domain::time::Timestamp;
 use crate::github::{GitHub, GitHubError};
 use crate::metrics;
 use crate::queue::Queue;
-use crate::queue::message::{Job, Look, Message};
+use crate::queue::message::{Happening, Job, Look, Message};
 use crate::settings::{Secret, SettingsStore};
-use event::{Happening, PipelineEvent};
+use event::PipelineEvent;
 use trouble::{Cause, Trouble, next_try};
 
 /// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
 const RESERVE: Duration = Duration::from_secs(4);
+
+/// Kept of it for answering: what has not come to an end by then goes back to the queue.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// The handler, behind the queue.
 pub struct Worker {
@@ -67,14 +72,7 @@ enum Work {
 
 impl Worker {
     pub fn new(settings: SettingsStore, queue: Queue, pipelines: CodePipeline, clock: Clock, region: String) -> Self {
-        Self {
-            settings,
-            queue,
-            pipelines,
-            clock,
-            region,
-            github: Mutex::new(None),
-        }
+        Self { settings, queue, pipelines, clock, region, github: Mutex::new(None) }
     }
 
     /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back
@@ -83,7 +81,9 @@ impl Worker {
     /// Messages about one execution are taken one after the other, for two at the same time would post the same; all
     /// else runs side by side, and one that fails does not hurt another.
     pub async fn handle(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
-        let until = self.clock.now() + time.saturating_sub(RESERVE.min(time / 4));
+        let now = self.clock.now();
+        let until = now + time.saturating_sub(RESERVE.min(time / 4));
+        let hard_end = now + time.saturating_sub(LAST_MOMENT.min(time / 8));
         let mut failed: Vec<String> = Vec::new();
         let mut groups: Vec<(Option<About>, Vec<Record>)> = Vec::new();
         for message in batch.records {
@@ -107,7 +107,7 @@ impl Worker {
                 }
             }
         }
-        let done = join_all(groups.into_iter().map(|(_, records)| self.handle_group(records, until))).await;
+        let done = join_all(groups.into_iter().map(|(_, records)| self.handle_safely(records, until, hard_end))).await;
         failed.extend(done.into_iter().flatten());
         let mut response = SqsBatchResponse::default();
         response.batch_item_failures = failed
@@ -125,10 +125,7 @@ impl Worker {
     fn record(&self, message: SqsMessage) -> Result<Option<Record>, String> {
         let body = message.body.as_deref().unwrap_or_default();
         let json: Value = serde_json::from_str(body).map_err(|error| format!("not JSON: {error}"))?;
-        let receives = message
-            .attributes
-            .get("ApproximateReceiveCount")
-            .and_then(|count| count.parse().ok());
+        let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
         let work = if event::is_event(&json) {
             match event::parse(&json).map_err(|error| format!("not an event of an execution: {error}"))? {
                 Some(event) => Work::Event(event),
@@ -139,103 +136,84 @@ impl Worker {
             Work::Ours(Box::new(ours))
         };
         let id = message.message_id.unwrap_or_default();
-        Ok(Some(Record {
-            id,
-            received_before: receives.unwrap_or(1_u32) > 1,
-            work,
-        }))
+        Ok(Some(Record { id, received_before: receives.unwrap_or(1_u32) > 1, work }))
     }
 
-    /// Takes messages about one execution, and names those that were not done. One look answers for all that came
-    /// before it, so what follows it in the batch has been done with it.
+    /// As [`Self::handle_group`], also where that hangs or panics: the other messages of the batch are not to be hurt.
+    async fn handle_safely(&self, records: Vec<Record>, until: Timestamp, hard_end: Timestamp) -> Vec<String> {
+        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let handled = AssertUnwindSafe(self.handle_group(records, until)).catch_unwind();
+        match tokio::time::timeout(hard_end.since(self.clock.now()), handled).await {
+            Ok(Ok(failed)) => failed,
+            Ok(Err(_)) => {
+                tracing::error!(messages = ?ids, "a message made the worker panic; it goes back to the queue");
+                ids
+            }
+            Err(_) => {
+                tracing::error!(messages = ?ids, "the time of the function is over; what is left goes back to the queue");
+                ids
+            }
+        }
+    }
+
+    /// Takes messages about one execution, and names those that have to go back to the queue. What is done for the
+    /// first, which knows most, is done for all: it reads after they came. So chains of wake-ups that were doubled
+    /// become one again where they meet.
     async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
         records.sort_by_key(Record::rank);
         let mut failed = Vec::new();
-        let mut has_looked = false;
         for record in records {
-            if has_looked {
-                continue;
-            }
             match self.handle_record(record, until).await {
-                Ok(looked) => has_looked = looked,
+                Ok(()) => break,
                 Err(id) => failed.push(id),
             }
         }
         failed
     }
 
-    /// Whether the message's execution was looked at; the message's id where it has to go back to the queue.
-    async fn handle_record(&self, record: Record, until: Timestamp) -> Result<bool, String> {
+    /// Does what a message asks for, now or by another message. The error is the id of one that has to go back.
+    async fn handle_record(&self, record: Record, until: Timestamp) -> Result<(), String> {
         let now = self.clock.now();
-        let (message, happening) = match record.work {
-            Work::Ours(message) => (*message, Happening::OfExecution),
+        let (message, event_waits) = match record.work {
+            Work::Ours(message) => (*message, None),
             Work::Event(event) => {
-                let PipelineEvent {
-                    id,
-                    pipeline,
-                    execution,
-                    what,
-                } = event;
-                let job = Job::Look(Look {
-                    pipeline,
-                    execution,
-                    since: now.as_millis(),
-                    come_back: false,
-                });
-                (Message::new(id, now, job), what)
+                let PipelineEvent { id, pipeline, execution, what: happening } = event;
+                let since = now.as_millis();
+                let job = Job::Look(Look { pipeline, execution, happening, since, come_back: false });
+                (Message::new(id, now, job), happening.wait())
             }
         };
-        let wait = happening.wait().or_else(|| message.waits_for_github(now));
-        if let Some(wait) = wait {
-            let sent = self.queue.send(&message, wait).await;
-            // An event that waits stands for all that came with it.
-            return sent.map(|()| happening.wait().is_some()).map_err(|error| {
+        if let Some(wait) = event_waits.or_else(|| message.waits_for_github(now)) {
+            return self.queue.send(&message, wait).await.map_err(|error| {
                 tracing::error!(delivery = message.delivery, %error, "a message that has to wait can't be sent again");
                 record.id
             });
         }
-        let is_about_execution = matches!(message.job, Job::Follow(_) | Job::Look(_));
-        let time = until.since(now);
-        let done = tokio::time::timeout(time, self.run(&message, happening, record.received_before)).await;
+        let done = tokio::time::timeout(until.since(now), self.run(&message, record.received_before)).await;
         let done = done.unwrap_or_else(|_| Err(Trouble::passing(Cause::OutOfTime, message.job.clone())));
         match done {
-            Ok(()) => Ok(is_about_execution),
+            Ok(()) => Ok(()),
             // There is nothing to report on, today or tomorrow.
-            Err(Trouble {
-                cause: Cause::GitHub(error @ GitHubError::UnknownCommit(_)),
-                ..
-            }) => {
+            Err(Trouble { cause: Cause::GitHub(error @ GitHubError::UnknownCommit(_)), .. }) => {
                 tracing::error!(delivery = message.delivery, pipeline = message.job.pipeline(), %error, "not reported");
-                Ok(is_about_execution)
+                Ok(())
             }
-            Err(trouble) => self
-                .try_again(message, trouble)
-                .await
-                .map(|()| false)
-                .map_err(|()| record.id),
+            Err(trouble) => self.try_again(message, trouble).await.map_err(|()| record.id),
         }
     }
 
-    async fn run(&self, message: &Message, happening: Happening, received_before: bool) -> Result<(), Trouble> {
+    async fn run(&self, message: &Message, received_before: bool) -> Result<(), Trouble> {
         match &message.job {
             Job::Start(job) => self.start(message, job, received_before).await,
             Job::Skip(job) => self.skip(job).await,
-            Job::Follow(job) => {
-                self.follow(&message.delivery, message.first_sent, job.clone(), None)
-                    .await
-            }
-            Job::Look(job) => self.look(message, job, happening).await,
+            Job::Follow(job) => self.follow(message, job.clone()).await,
+            Job::Look(job) => self.look(message, job).await,
         }
     }
 
     /// Sends a job that failed as a new message, for the queue's own returns are for crashes.
     async fn try_again(&self, message: Message, trouble: Trouble) -> Result<(), ()> {
-        let Message {
-            delivery,
-            first_sent,
-            retry: earlier,
-            job,
-        } = message;
+        let Message { delivery, first_sent, retry: earlier, job } = message;
         let Trouble { cause, again } = trouble;
         let pipeline = job.pipeline();
         let Some(job) = again else {
@@ -251,12 +229,7 @@ impl Worker {
             return Err(());
         };
         tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
-        let message = Message {
-            delivery,
-            first_sent,
-            retry: Some(retry),
-            job: *job,
-        };
+        let message = Message { delivery, first_sent, retry: Some(retry), job: *job };
         self.queue.send(&message, wait).await.map_err(|error| {
             tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
         })
@@ -264,37 +237,20 @@ impl Worker {
 
     async fn config(&self) -> Result<Arc<Config>, Cause> {
         let settings = self.settings.get().await?;
-        settings
-            .config
-            .clone()
-            .map_err(|error| Cause::Config(error.to_string()))
+        settings.config.clone().map_err(|error| Cause::Config(error.to_string()))
     }
 
     /// A client with the token that is in force; `refresh` reads the token again first.
     async fn github(&self, refresh: bool) -> Result<Arc<GitHub>, Cause> {
-        let settings = if refresh {
-            self.settings.get_fresh().await?
-        } else {
-            self.settings.get().await?
-        };
-        let config = settings
-            .config
-            .clone()
-            .map_err(|error| Cause::Config(error.to_string()))?;
+        let settings = if refresh { self.settings.get_fresh().await? } else { self.settings.get().await? };
+        let config = settings.config.clone().map_err(|error| Cause::Config(error.to_string()))?;
         let (api_url, token) = (config.github.api_url.clone(), settings.github_token.clone());
         let mut known = self.github.lock().await;
-        if let Some(known) = known
-            .as_ref()
-            .filter(|known| known.api_url == api_url && known.token == token)
-        {
+        if let Some(known) = known.as_ref().filter(|known| known.api_url == api_url && known.token == token) {
             return Ok(known.client.clone());
         }
         let client = Arc::new(GitHub::new(&api_url, token.as_ref(), self.clock.clone())?);
-        *known = Some(KnownGitHub {
-            api_url,
-            token,
-            client: client.clone(),
-        });
+        *known = Some(KnownGitHub { api_url, token, client: client.clone() });
         Ok(client)
     }
 }

@@ -23,21 +23,12 @@ impl Worker {
                 Vec::new()
             }
         };
-        let shown = self
-            .shown(&repository, &commit)
-            .await
-            .map_err(|cause| Trouble::passing(cause, again()))?;
+        let shown = self.shown(&repository, &commit).await.map_err(|cause| Trouble::passing(cause, again()))?;
         let stages = stages.iter().map(|stage| stage_context(&job.pipeline, stage));
         let url = links::pipeline(&self.region, &job.pipeline);
         for context in std::iter::once(execution_context(&job.pipeline)).chain(stages) {
-            let report = Report {
-                context,
-                state: State::Success,
-                description: text::left_out(&job.reason),
-            };
-            let of_execution = shown
-                .get(&report.context)
-                .is_some_and(|shown| shown.execution.is_some());
+            let report = Report { context, state: State::Success, description: text::left_out(&job.reason) };
+            let of_execution = shown.get(&report.context).is_some_and(|shown| shown.execution.is_some());
             if !of_execution && !shown.shows(&report) {
                 let posted = self.post_status(&repository, &commit, &report, &url).await;
                 posted.map_err(|cause| Trouble::passing(cause, again()))?;

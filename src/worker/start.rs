@@ -3,14 +3,14 @@
 use super::Worker;
 use super::trouble::{Cause, Trouble};
 use crate::aws::codepipeline::PipelineError;
-use crate::domain::report::{Report, Shown, State, execution_context};
+use crate::domain::report::{Report, Shown, ShownStatuses, State, execution_context};
 use crate::domain::route::StartRequest;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::domain::token::ClientRequestToken;
-use crate::github::GitHub;
+use crate::github::{GitHub, GitHubError};
 use crate::links;
-use crate::queue::message::{Follow, Job, Message, Options, Start};
+use crate::queue::message::{Follow, Happening, Job, Look, Message, Options, Start};
 
 impl Worker {
     /// Starts the execution that a message asks for, takes the first look at it, and leaves it to a chain of wake-ups.
@@ -19,29 +19,32 @@ impl Worker {
         let mut request = job.request().map_err(Trouble::hopeless)?;
         if request.may_be_tag_object {
             let peel = async |github: &GitHub| github.peel(&request.repository, &request.commit).await;
-            request.commit = self
-                .ask_github(peel)
-                .await
-                .map_err(|cause| Trouble::passing(cause, again()))?;
+            request.commit = self.ask_github(peel).await.map_err(|cause| Trouble::passing(cause, again()))?;
         }
-        let started_before = received_before || message.retry.is_some();
-        let since = Timestamp::from_millis(message.first_sent);
+        let StartRequest { pipeline, repository, commit, .. } = &request;
         let token = ClientRequestToken::from_queue(job.token.clone());
-        let execution = match self.begin(&request, &token, started_before.then_some(since)).await {
+        let tried_before = received_before || message.retry.is_some();
+        // Where GitHub does not answer, the pipeline is started all the same, and reported on later.
+        let shown = self.shown(repository, commit).await;
+        let known = shown.as_ref().ok().and_then(|shown| shown.execution_of_push(token.mark()));
+        if let Some(execution) = known.filter(|_| !tried_before) {
+            tracing::info!(delivery = message.delivery, pipeline, execution, "this push was delivered before");
+            let since = self.clock.now().as_millis();
+            let (pipeline, execution) = (pipeline.clone(), execution.to_owned());
+            let look = Look { pipeline, execution, happening: Happening::OfExecution, since, come_back: false };
+            return self.look(message, &look).await;
+        }
+        let begun = match known {
+            Some(execution) => Ok(execution.to_owned()),
+            None => self.begin(message, &request, &token, tried_before, shown.as_ref().ok()).await,
+        };
+        let execution = match begun {
             Ok(execution) => execution,
             Err(error) => {
-                return self
-                    .tell_that_it_did_not_start(&request, error)
-                    .await
-                    .map_err(|cause| Trouble::passing(cause, again()));
+                let told = self.tell_that_it_did_not_start(&request, error, shown.as_ref().ok()).await;
+                return told.map_err(|cause| Trouble::passing(cause, again()));
             }
         };
-        let StartRequest {
-            pipeline,
-            repository,
-            commit,
-            ..
-        } = &request;
         tracing::info!(delivery = message.delivery, pipeline, execution, %repository, %commit, "started");
         let follow = Follow {
             pipeline: pipeline.clone(),
@@ -50,35 +53,52 @@ impl Worker {
             commit: commit.to_string(),
             source_action: request.source_action.clone(),
             options: Options::from(&request.options),
+            push: Some(token.mark().to_owned()),
             since: self.clock.now().as_millis(),
             reported: Vec::new(),
         };
-        self.follow(&message.delivery, message.first_sent, follow, None).await
+        match shown {
+            Err(cause @ Cause::GitHub(GitHubError::RateLimited { .. } | GitHubError::Unavailable(_))) => {
+                Err(Trouble::passing(cause, Job::Follow(follow)))
+            }
+            _ => self.follow(message, follow).await,
+        }
     }
 
-    /// The execution's id. Where the message was received before, an earlier try may have started it already, with its
-    /// answer lost: then it is looked for first. Where AWS does not show commits yet, the token alone tells.
+    /// The execution's id. Where the message was tried before, that may have started it already, with its answer lost:
+    /// then it is looked for first, among the executions of the commit that no other push has started. Where AWS does
+    /// not show commits yet, the token alone tells.
     async fn begin(
         &self,
+        message: &Message,
         request: &StartRequest,
         token: &ClientRequestToken,
-        tried_since: Option<Timestamp>,
+        tried_before: bool,
+        shown: Option<&ShownStatuses>,
     ) -> Result<String, PipelineError> {
-        if let Some(since) = tried_since
-            && let Some(execution) = self.pipelines.find_started(request, since).await?
-        {
-            return Ok(execution);
+        if tried_before {
+            let since = Timestamp::from_millis(message.first_sent);
+            let is_anothers =
+                |execution: &str| shown.is_some_and(|shown| shown.is_of_another_push(execution, token.mark()));
+            if let Some(execution) = self.pipelines.find_started(request, since, is_anothers).await? {
+                return Ok(execution);
+            }
         }
         self.pipelines.start(request, token).await
     }
 
     /// Tells GitHub why nothing has started. What may pass stays an error, so that the start is tried again; what has
     /// to be mended is told on the commit, and the message is done with.
-    async fn tell_that_it_did_not_start(&self, request: &StartRequest, error: PipelineError) -> Result<(), Cause> {
+    async fn tell_that_it_did_not_start(
+        &self,
+        request: &StartRequest,
+        error: PipelineError,
+        shown: Option<&ShownStatuses>,
+    ) -> Result<(), Cause> {
         let pipeline = &request.pipeline;
         let (what, mending) = match &error {
             PipelineError::Unavailable(_) => {
-                self.tell_that_it_is_queued(request).await;
+                self.tell_that_it_is_queued(request, shown).await;
                 return Err(error.into());
             }
             PipelineError::NotFound(_) => {
@@ -104,35 +124,26 @@ impl Worker {
             state: State::Error,
             description: text::cannot_start(&what, &mending),
         };
-        let shown = self.shown(&request.repository, &request.commit).await;
-        // Where GitHub can't be read, an equal status more does no harm.
-        if shown.is_ok_and(|shown| shown.shows(&report)) {
+        if shown.is_some_and(|shown| shown.shows(&report)) {
             return Ok(());
         }
         let url = links::pipeline(&self.region, pipeline);
-        self.post_status(&request.repository, &request.commit, &report, &url)
-            .await
+        self.post_status(&request.repository, &request.commit, &report, &url).await
     }
 
     /// Shows on a commit without any status of the pipeline that its run waits. It is a courtesy: whether it works out
     /// changes nothing about the next try.
-    async fn tell_that_it_is_queued(&self, request: &StartRequest) {
+    async fn tell_that_it_is_queued(&self, request: &StartRequest, shown: Option<&ShownStatuses>) {
         let report = Report {
             context: execution_context(&request.pipeline),
             state: State::Pending,
             description: text::queued_for("CodePipeline can't start it yet; tried again until it does"),
         };
-        let told = async {
-            let shown = self.shown(&request.repository, &request.commit).await?;
-            if shown.get(&report.context).is_some() {
-                return Ok(());
-            }
-            let url = links::pipeline(&self.region, &request.pipeline);
-            self.post_status(&request.repository, &request.commit, &report, &url)
-                .await
-        };
-        let told: Result<(), Cause> = told.await;
-        if let Err(cause) = told {
+        if shown.is_none_or(|shown| shown.get(&report.context).is_some()) {
+            return;
+        }
+        let url = links::pipeline(&self.region, &request.pipeline);
+        if let Err(cause) = self.post_status(&request.repository, &request.commit, &report, &url).await {
             tracing::warn!(pipeline = request.pipeline, %cause, "GitHub was not told that the run waits");
         }
     }
@@ -151,7 +162,6 @@ impl Worker {
             return Ok(());
         }
         let url = links::pipeline(&self.region, &request.pipeline);
-        self.post_status(&request.repository, &request.commit, &report, &url)
-            .await
+        self.post_status(&request.repository, &request.commit, &report, &url).await
     }
 }

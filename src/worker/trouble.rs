@@ -45,17 +45,11 @@ pub(super) struct Trouble {
 
 impl Trouble {
     pub(super) fn passing(cause: impl Into<Cause>, again: Job) -> Self {
-        Self {
-            cause: cause.into(),
-            again: Some(Box::new(again)),
-        }
+        Self { cause: cause.into(), again: Some(Box::new(again)) }
     }
 
     pub(super) fn hopeless(cause: impl Into<Cause>) -> Self {
-        Self {
-            cause: cause.into(),
-            again: None,
-        }
+        Self { cause: cause.into(), again: None }
     }
 }
 
@@ -74,25 +68,12 @@ pub(super) fn next_try(
     let backoff = jittered(backoff(tries), seed, tries);
     match cause {
         Cause::GitHub(GitHubError::RateLimited { wait, .. }) => {
-            // The wait is a minimum, so what is spread goes on top of it.
-            let wait = *wait + backoff.min(Duration::from_secs(5));
-            Some((
-                Retry {
-                    tries,
-                    since,
-                    not_before: Some((now + wait).as_millis()),
-                },
-                wait,
-            ))
+            // The wait is a minimum. What is spread goes on top of it, and a limit that is met again and again is
+            // waited for longer each time, as GitHub's documentation asks.
+            let wait = wait.saturating_add(backoff.min(Duration::from_secs(5))).max(backoff);
+            Some((Retry { tries, since, not_before: Some((now + wait).as_millis()) }, wait))
         }
-        _ => Some((
-            Retry {
-                tries,
-                since,
-                not_before: None,
-            },
-            backoff,
-        )),
+        _ => Some((Retry { tries, since, not_before: None }, backoff)),
     }
 }
 
@@ -134,10 +115,7 @@ mod tests {
 
     #[test]
     fn githubs_wait_is_obeyed() {
-        let limited = GitHubError::RateLimited {
-            wait: Duration::from_secs(3000),
-            why: String::new(),
-        };
+        let limited = GitHubError::RateLimited { wait: Duration::from_secs(3000), why: String::new() };
         let now = Timestamp::from_secs(1000);
         let (retry, wait) = next_try(&limited.into(), None, "x1", now).unwrap();
         assert!(wait >= Duration::from_secs(3000));

@@ -66,7 +66,9 @@ def walk(shape, value, path, loose=False):
         if not isinstance(value, list):
             yield f"{path}: {json.dumps(value)} is no list"
             return
-        yield from bounds(shape, len(value), path)
+        # The services answer with empty lists where their own models ask for a member.
+        if value or not path.startswith("answer"):
+            yield from bounds(shape, len(value), path)
         for at, item in enumerate(value):
             yield from walk(shape.member, item, f"{path}[{at}]", loose)
     elif kind == "map":

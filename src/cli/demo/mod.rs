@@ -57,17 +57,11 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let rate = RATE * arguments.speed;
     let pace = Pace::new(rate);
-    let setup = Setup {
-        routes: sample::ROUTES,
-        webhook_secret: SECRET,
-        github_token: TOKEN,
-    };
+    let setup = Setup { routes: sample::ROUTES, webhook_secret: SECRET, github_token: TOKEN };
     let listens = |cause| Error::SetUp(format!("can't listen on loopback: {cause}"));
     let local = Arc::new(Local::start(0, pace.clock(), &setup).await.map_err(listens)?);
     set_the_stage(&mut local.world());
-    let functions = Functions::start(0, local.clone(), pace.clone())
-        .await
-        .map_err(listens)?;
+    let functions = Functions::start(0, local.clone(), pace.clone()).await.map_err(listens)?;
     let mut demo = Demo {
         screen: Screen::new(arguments.json),
         began: pace.now(),
@@ -80,9 +74,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let limit = PATIENCE + Duration::try_from_secs_f64(story::ALTOGETHER.as_secs_f64() / rate).unwrap_or(Duration::MAX);
     let told = match tokio::time::timeout(limit, demo.tell()).await {
         Ok(told) => told,
-        Err(_) => Err(Error::TooLong {
-            missing: demo.missing(),
-        }),
+        Err(_) => Err(Error::TooLong { missing: demo.missing() }),
     };
     // What was recorded is needed most where something went wrong.
     if let Some(file) = &arguments.record {
@@ -111,10 +103,7 @@ fn all_pushes() -> impl Iterator<Item = &'static Push> {
 
 fn record(file: &Path, local: &Local) -> Result<(), Error> {
     let journal = local.world().journal_json_lines();
-    std::fs::write(file, journal).map_err(|cause| Error::Write {
-        path: file.to_owned(),
-        cause,
-    })
+    std::fs::write(file, journal).map_err(|cause| Error::Write { path: file.to_owned(), cause })
 }
 
 /// The demo under way.
@@ -152,37 +141,22 @@ impl Demo {
             previous = Some(push);
         }
         let is_over = |push: &Push, world: &mut World| execution_of(world, push).is_some_and(|one| is_final(&one));
-        self.wait_until(|world| story.pushes.iter().all(|push| is_over(push, world)) && is_quiet(world))
-            .await
+        self.wait_until(|world| story.pushes.iter().all(|push| is_over(push, world)) && is_quiet(world)).await
     }
 
     /// Sends a push to the webhook, as GitHub does.
     async fn deliver(&mut self, push: &Push) -> Result<(), Error> {
         let sha = push.sha();
-        let said = format!(
-            "{:6}  {}  octocat pushes to main: {}",
-            "",
-            show::short(&sha),
-            push.message
-        );
+        let said = format!("{:6}  {}  octocat pushes to main: {}", "", show::short(&sha), push.message);
         self.screen.say(&said).map_err(Error::Output)?;
         let payload = sample::push("main", push.message, &[push.file]).to_string();
         let delivery = format!("{}-0000-4000-8000-{}", &sha[..8], &sha[8..20]);
-        let refused = |answer: String| Error::NotAccepted {
-            sha: show::short(&sha).to_owned(),
-            answer,
-        };
+        let refused = |answer: String| Error::NotAccepted { sha: show::short(&sha).to_owned(), answer };
         let mut request =
             signed_request(&delivery, "push", &payload, SECRET).map_err(|error| refused(error.to_string()))?;
-        *request.uri_mut() = self
-            .webhook_url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| refused(error.to_string()))?;
-        let answer = self
-            .github
-            .request(request.map(Full::new))
-            .await
-            .map_err(|error| refused(error.to_string()))?;
+        *request.uri_mut() =
+            self.webhook_url.parse().map_err(|error: http::uri::InvalidUri| refused(error.to_string()))?;
+        let answer = self.github.request(request.map(Full::new)).await.map_err(|error| refused(error.to_string()))?;
         if answer.status() == http::StatusCode::ACCEPTED {
             return Ok(());
         }
@@ -244,18 +218,13 @@ impl Demo {
     fn end(&self) -> Result<(), Error> {
         let mut world = self.local.world();
         let executions = world.pipelines().executions(sample::PIPELINE);
-        let held: Vec<(String, Held)> = all_pushes()
-            .map(|push| (push.sha(), world.github().latest(sample::REPOSITORY, &push.sha())))
-            .collect();
+        let held: Vec<(String, Held)> =
+            all_pushes().map(|push| (push.sha(), world.github().latest(sample::REPOSITORY, &push.sha()))).collect();
         let untruths = untruths(sample::PIPELINE, &held, &executions);
         let messages: Vec<_> = all_pushes().map(|push| push.message).collect();
-        self.screen
-            .table(&messages, &held, &executions, &untruths)
-            .map_err(Error::Output)?;
-        let mut problems: Vec<_> = untruths
-            .iter()
-            .map(|untruth| format!("{}: {}", show::short(&untruth.sha), untruth.what))
-            .collect();
+        self.screen.table(&messages, &held, &executions, &untruths).map_err(Error::Output)?;
+        let mut problems: Vec<_> =
+            untruths.iter().map(|untruth| format!("{}: {}", show::short(&untruth.sha), untruth.what)).collect();
         problems.extend(not_as_told(&mut world));
         let dead = world.queues().bodies(crate::local::DEAD_LETTERS).len();
         if dead > 0 {

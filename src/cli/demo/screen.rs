@@ -39,15 +39,8 @@ impl Screen {
         if json {
             return Self::Json;
         }
-        let target = if Term::stdout().is_term() {
-            ProgressDrawTarget::stdout()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        Self::Human(Box::new(Human {
-            bars: MultiProgress::with_draw_target(target),
-            running: BTreeMap::new(),
-        }))
+        let target = if Term::stdout().is_term() { ProgressDrawTarget::stdout() } else { ProgressDrawTarget::hidden() };
+        Self::Human(Box::new(Human { bars: MultiProgress::with_draw_target(target), running: BTreeMap::new() }))
     }
 
     /// A line for people; programs are not shown it.
@@ -116,10 +109,7 @@ impl Screen {
         untruths: &[Untruth],
     ) -> io::Result<()> {
         let Self::Human(human) = self else { return Ok(()) };
-        let head = format!(
-            "{:<9}{:<37}{:<49}{:<14}true",
-            "commit", "push", "GitHub holds", "CodePipeline"
-        );
+        let head = format!("{:<9}{:<37}{:<49}{:<14}true", "commit", "push", "GitHub holds", "CodePipeline");
         human.line(&format!("\n{}", style(head).dim()))?;
         for ((sha, held), message) in held.iter().zip(messages) {
             let execution = executions.iter().find(|one| one.commit.as_ref() == Some(sha));
@@ -136,16 +126,9 @@ impl Screen {
                 .collect();
             let marks = console::pad_str(&marks.join("  "), 40, console::Alignment::Left, None).into_owned();
             let is_true = !untruths.iter().any(|untruth| untruth.sha == *sha);
-            let verdict = if is_true {
-                style("yes").green()
-            } else {
-                style("NO").red().bold()
-            };
+            let verdict = if is_true { style("yes").green() } else { style("NO").red().bold() };
             let status = execution.map_or("not started", |one| one.status);
-            human.line(&format!(
-                "{:<9}{message:<37}{own}{marks}{status:<14}{verdict}",
-                show::short(sha)
-            ))?;
+            human.line(&format!("{:<9}{message:<37}{own}{marks}{status:<14}{verdict}", show::short(sha)))?;
         }
         Ok(())
     }
@@ -164,7 +147,5 @@ fn look(expected: Option<Duration>) -> ProgressStyle {
         None => "        {prefix:<26} {spinner:.cyan} {msg}",
     };
     // The templates above parse; were one ever to stop doing so, the plain look does.
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
 }

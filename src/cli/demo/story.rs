@@ -87,10 +87,11 @@ pub(super) const STORIES: &[Story] = &[
 
 /// What the sample pipeline's actions do.
 pub(in crate::cli) fn script() -> Script {
-    Script::new()
-        .on("Source", "Source", Outcome::succeed(SOURCE))
-        .on("Build", "Build", Outcome::succeed(BUILD))
-        .on("Staging", "Deploy", Outcome::succeed(STAGING))
+    Script::new().on("Source", "Source", Outcome::succeed(SOURCE)).on("Build", "Build", Outcome::succeed(BUILD)).on(
+        "Staging",
+        "Deploy",
+        Outcome::succeed(STAGING),
+    )
 }
 
 /// What they do for a commit whose build fails.

@@ -24,15 +24,11 @@ pub(super) fn untruths(pipeline: &str, held: &[(String, Held)], executions: &[Ex
     let mut found = Vec::new();
     for (sha, held) in held {
         let mut say = |what: String| found.push(Untruth { sha: sha.clone(), what });
-        let own: Vec<usize> = (0..executions.len())
-            .filter(|at| executions[*at].commit.as_deref() == Some(sha))
-            .collect();
+        let own: Vec<usize> =
+            (0..executions.len()).filter(|at| executions[*at].commit.as_deref() == Some(sha)).collect();
         match own[..] {
             [at] => check(pipeline, held, &executions[at], &executions[at + 1..], &mut say),
-            _ => say(format!(
-                "it was to be started once, and was started {} times",
-                own.len()
-            )),
+            _ => say(format!("it was to be started once, and was started {} times", own.len())),
         }
     }
     for execution in executions {
@@ -60,16 +56,8 @@ fn check(
         if status.state == State::Pending {
             say(format!("{context} is left pending"));
         }
-        let reached = |stage: &str| {
-            execution
-                .stages
-                .iter()
-                .any(|one| one.name == stage && one.status.is_some())
-        };
-        match context
-            .strip_prefix(&own)
-            .map(|rest| rest.strip_prefix('/').unwrap_or(rest))
-        {
+        let reached = |stage: &str| execution.stages.iter().any(|one| one.name == stage && one.status.is_some());
+        match context.strip_prefix(&own).map(|rest| rest.strip_prefix('/').unwrap_or(rest)) {
             Some("") => {}
             Some(stage) if reached(stage) => {}
             // A stage that the execution waited for may have said so, and then says why it never began.
@@ -108,20 +96,13 @@ fn expect(held: &Held, context: &str, wanted: State, because: &str, say: &mut im
         None => say(format!("{context} is missing, though CodePipeline says {because}")),
         // That it is pending was said already.
         Some(status) if status.state == wanted || status.state == State::Pending => {}
-        Some(status) => say(format!(
-            "{context} is {}, but CodePipeline says {because}",
-            name(status)
-        )),
+        Some(status) => say(format!("{context} is {}, but CodePipeline says {because}", name(status))),
     }
 }
 
 fn names_a_newer_commit(status: Option<&Status>, newer: &[ExecutionView]) -> bool {
-    let text = status
-        .and_then(|status| status.description.as_deref())
-        .unwrap_or_default();
-    let mut commits = newer
-        .iter()
-        .filter_map(|execution| execution.commit.as_deref()?.get(..SHORT));
+    let text = status.and_then(|status| status.description.as_deref()).unwrap_or_default();
+    let mut commits = newer.iter().filter_map(|execution| execution.commit.as_deref()?.get(..SHORT));
     commits.any(|commit| text.contains(commit))
 }
 
@@ -147,12 +128,7 @@ mod tests {
             variables: Vec::new(),
             started: Timestamp::default(),
             updated: Timestamp::default(),
-            stages: stages
-                .map(|(name, status)| StageView {
-                    name: (*name).to_owned(),
-                    status,
-                })
-                .collect(),
+            stages: stages.map(|(name, status)| StageView { name: (*name).to_owned(), status }).collect(),
         }
     }
 
@@ -173,20 +149,15 @@ mod tests {
 
     fn found(held: &[(String, Held)], executions: &[ExecutionView]) -> String {
         let found = untruths("app", held, executions);
-        let lines = found
-            .iter()
-            .map(|untruth| format!("{:.7} {}", untruth.sha, untruth.what));
+        let lines = found.iter().map(|untruth| format!("{:.7} {}", untruth.sha, untruth.what));
         lines.collect::<Vec<_>>().join("\n")
     }
 
     const RUN: &str = "codepipeline/app";
     const SOURCE: &str = "codepipeline/app/Source";
     const BUILD: &str = "codepipeline/app/Build";
-    const GREEN: [(&str, State, &str); 3] = [
-        (RUN, State::Success, ""),
-        (SOURCE, State::Success, ""),
-        (BUILD, State::Success, ""),
-    ];
+    const GREEN: [(&str, State, &str); 3] =
+        [(RUN, State::Success, ""), (SOURCE, State::Success, ""), (BUILD, State::Success, "")];
 
     fn superseded() -> [ExecutionView; 2] {
         [
@@ -207,11 +178,7 @@ mod tests {
         );
         assert_eq!(found(&[old, held(NEW, &GREEN)], &superseded()), "");
         let failed = execution(OLD, "Failed", [Some("Succeeded"), Some("Failed")]);
-        let red = [
-            (RUN, State::Failure, ""),
-            (SOURCE, State::Success, ""),
-            (BUILD, State::Failure, ""),
-        ];
+        let red = [(RUN, State::Failure, ""), (SOURCE, State::Success, ""), (BUILD, State::Failure, "")];
         assert_eq!(found(&[held(OLD, &red)], &[failed]), "");
     }
 
@@ -245,15 +212,7 @@ mod tests {
         1111111 codepipeline/app/Source is missing, though CodePipeline says Failed
         ");
         let run = execution(OLD, "Failed", [Some("Succeeded"), Some("Failed")]);
-        let lie = held(
-            OLD,
-            &[
-                (RUN, State::Failure, ""),
-                GREEN[1],
-                GREEN[2],
-                ("lint", State::Success, ""),
-            ],
-        );
+        let lie = held(OLD, &[(RUN, State::Failure, ""), GREEN[1], GREEN[2], ("lint", State::Success, "")]);
         insta::assert_snapshot!(found(&[lie], &[run]), @r"
         1111111 lint is not a context of this pipeline
         1111111 codepipeline/app/Build is success, but CodePipeline says Failed

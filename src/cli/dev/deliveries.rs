@@ -26,26 +26,13 @@ struct Push {
 impl Deliveries {
     /// Writes the pushes that a route takes, and scripts the one that is to fail.
     pub(super) fn write(routes: &Routes, world: &mut World) -> Result<Self, Error> {
-        let folder = new_folder().map_err(|cause| Error::Write {
-            path: std::env::temp_dir(),
-            cause,
-        })?;
-        let mut deliveries = Self {
-            folder,
-            pushes: Vec::new(),
-        };
+        let folder = new_folder().map_err(|cause| Error::Write { path: std::env::temp_dir(), cause })?;
+        let mut deliveries = Self { folder, pushes: Vec::new() };
         deliveries.add(routes, "A push that goes through", "Answer health checks", "push.json")?;
-        deliveries.add(
-            routes,
-            "A push whose build fails",
-            "Rewrite the router",
-            "push-that-fails.json",
-        )?;
+        deliveries.add(routes, "A push whose build fails", "Rewrite the router", "push-that-fails.json")?;
         for pipeline in routes.pipelines() {
             let sha = sample::sha("Rewrite the router");
-            world
-                .pipelines()
-                .script_commit(pipeline, &sha, story::script_of_a_failing_build());
+            world.pipelines().script_commit(pipeline, &sha, story::script_of_a_failing_build());
         }
         Ok(deliveries)
     }
@@ -55,17 +42,8 @@ impl Deliveries {
             return Ok(());
         };
         let file = self.folder.join(name);
-        fs::write(&file, &payload).map_err(|cause| Error::Write {
-            path: file.clone(),
-            cause,
-        })?;
-        self.pushes.push(Push {
-            title,
-            file,
-            payload,
-            repository,
-            sha,
-        });
+        fs::write(&file, &payload).map_err(|cause| Error::Write { path: file.clone(), cause })?;
+        self.pushes.push(Push { title, file, payload, repository, sha });
         Ok(())
     }
 
@@ -87,9 +65,7 @@ impl Deliveries {
 
     /// Repository and commit of the first push, where there is one.
     pub(super) fn first_commit(&self) -> Option<(&str, &str)> {
-        self.pushes
-            .first()
-            .map(|push| (push.repository.as_str(), push.sha.as_str()))
+        self.pushes.first().map(|push| (push.repository.as_str(), push.sha.as_str()))
     }
 }
 
@@ -118,9 +94,5 @@ fn new_folder() -> io::Result<PathBuf> {
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
-    if text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

@@ -46,20 +46,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let routes = Routes::read(arguments.config.as_deref())?;
     let pace = Pace::new(arguments.speed);
     let began = pace.now();
-    let setup = Setup {
-        routes: "",
-        webhook_secret: SECRET,
-        github_token: TOKEN,
-    };
+    let setup = Setup { routes: "", webhook_secret: SECRET, github_token: TOKEN };
     let port = arguments.port;
-    let local = Local::start(port, pace.clock(), &setup)
-        .await
-        .map_err(|cause| Error::Port { port, cause })?;
+    let local = Local::start(port, pace.clock(), &setup).await.map_err(|cause| Error::Port { port, cause })?;
     let local = Arc::new(local);
     let port = if port == 0 { 0 } else { port + 1 };
-    let functions = Functions::start(port, local.clone(), pace)
-        .await
-        .map_err(|cause| Error::Port { port, cause })?;
+    let functions = Functions::start(port, local.clone(), pace).await.map_err(|cause| Error::Port { port, cause })?;
     local.put_config(&routes.with_api_url(&local.server().github_api_url()));
     routes.set_up(&mut local.world());
     // The files lie there as long as this lives.
@@ -91,21 +83,11 @@ fn introduce(local: &Local, functions: &Functions, routes: &Routes, deliveries: 
             let url = format!("{}/repos/{repository}/commits/{sha}/status", server.github_api_url());
             writeln!(out, "\n{}\n", heading("What GitHub shows of the first one"))?;
             writeln!(out, "curl -sS -H 'authorization: Bearer {TOKEN}' '{url}'")?;
-            writeln!(
-                out,
-                "\nA push starts its pipeline once: the same one again starts nothing."
-            )?;
+            writeln!(out, "\nA push starts its pipeline once: the same one again starts nothing.")?;
         }
-        None => writeln!(
-            out,
-            "\nNo route takes a push that could be made up here; send your own."
-        )?,
+        None => writeln!(out, "\nNo route takes a push that could be made up here; send your own.")?,
     }
-    writeln!(
-        out,
-        "Ctrl-C ends everything.\n\n{}\n",
-        heading("Statuses, as GitHub takes them")
-    )?;
+    writeln!(out, "Ctrl-C ends everything.\n\n{}\n", heading("Statuses, as GitHub takes them"))?;
     out.flush()
 }
 

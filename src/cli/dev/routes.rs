@@ -23,30 +23,21 @@ impl Routes {
     pub(super) fn read(file: Option<&Path>) -> Result<Self, Error> {
         let path = file.unwrap_or(Path::new("the sample configuration"));
         let text = match file {
-            Some(path) => std::fs::read_to_string(path).map_err(|cause| Error::Read {
-                path: path.to_owned(),
-                cause,
-            })?,
+            Some(path) => {
+                std::fs::read_to_string(path).map_err(|cause| Error::Read { path: path.to_owned(), cause })?
+            }
             None => sample::ROUTES.to_owned(),
         };
-        let wrong = |cause| Error::Config {
-            path: path.to_owned(),
-            cause,
-        };
+        let wrong = |cause| Error::Config { path: path.to_owned(), cause };
         let config = Config::parse(&text).map_err(wrong)?;
-        let table = text
-            .parse()
-            .map_err(|error: toml::de::Error| wrong(ConfigError::Parse(error.to_string())))?;
+        let table = text.parse().map_err(|error: toml::de::Error| wrong(ConfigError::Parse(error.to_string())))?;
         Ok(Self { config, table })
     }
 
     /// The configuration, with the stand-in in GitHub's place.
     pub(super) fn with_api_url(&self, api_url: &str) -> String {
         let mut table = self.table.clone();
-        let github = table
-            .entry("github")
-            .or_insert_with(|| Value::Table(Table::new()))
-            .as_table_mut();
+        let github = table.entry("github").or_insert_with(|| Value::Table(Table::new())).as_table_mut();
         if let Some(github) = github {
             github.insert("api_url".to_owned(), Value::String(api_url.to_owned()));
         }
@@ -68,13 +59,7 @@ impl Routes {
     }
 
     pub(super) fn pipelines(&self) -> Vec<&str> {
-        let mut names: Vec<_> = self
-            .config
-            .routes
-            .0
-            .iter()
-            .map(|route| route.pipeline.as_str())
-            .collect();
+        let mut names: Vec<_> = self.config.routes.0.iter().map(|route| route.pipeline.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -94,30 +79,19 @@ impl Routes {
             .kind(kind)
             .stage(StageSpec::new("Source", [source.lasting(Duration::from_secs(5))]))
             .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", name)]))
-            .stage(StageSpec::new(
-                "Staging",
-                [ActionSpec::ecs_deploy("Deploy", "staging", name)],
-            ));
+            .stage(StageSpec::new("Staging", [ActionSpec::ecs_deploy("Deploy", "staging", name)]));
         let variables = self.config.routes.of_pipeline(name).flat_map(|route| &route.variables);
         let mut names: Vec<_> = variables.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         // A value that comes out empty is left out of the start, and then the variable needs a default.
-        Some(
-            names
-                .into_iter()
-                .fold(spec, |spec, name| spec.variable(name, Some("unset"))),
-        )
+        Some(names.into_iter().fold(spec, |spec, name| spec.variable(name, Some("unset"))))
     }
 
     /// One line for each route, for people.
     pub(super) fn lines(&self) -> impl Iterator<Item = String> {
         let routes = self.config.routes.0.iter();
-        routes.map(
-            |Route {
-                 repository, pipeline, ..
-             }| format!("{repository} -> {pipeline}"),
-        )
+        routes.map(|Route { repository, pipeline, .. }| format!("{repository} -> {pipeline}"))
     }
 
     /// The payload of a push that a route takes, with its repository and its commit.
@@ -163,18 +137,13 @@ mod tests {
     use super::*;
 
     fn routes(text: &str) -> Routes {
-        Routes {
-            config: Config::parse(text).expect("a configuration"),
-            table: text.parse().expect("TOML"),
-        }
+        Routes { config: Config::parse(text).expect("a configuration"), table: text.parse().expect("TOML") }
     }
 
     #[test]
     fn a_push_is_made_up_that_the_patterns_of_a_route_take() {
         let takes = |lines: &str| {
-            let routes = routes(&format!(
-                "[[route]]\nrepository = \"Octo-Org/api\"\npipeline = \"api\"\n{lines}"
-            ));
+            let routes = routes(&format!("[[route]]\nrepository = \"Octo-Org/api\"\npipeline = \"api\"\n{lines}"));
             let (payload, repository, sha) = routes.push("Say hello")?;
             assert_eq!((repository.as_str(), sha), ("Octo-Org/api", sample::sha("Say hello")));
             let payload: serde_json::Value = serde_json::from_str(&payload).expect("JSON");
@@ -185,20 +154,14 @@ mod tests {
             takes("branches = [\"release/*\"]\npaths = [\"src/**/*.rs\"]").as_deref(),
             Some("refs/heads/release/sample")
         );
-        assert_eq!(
-            takes("branches = []\ntags = [\"v?.*\"]").as_deref(),
-            Some("refs/tags/vx.sample")
-        );
+        assert_eq!(takes("branches = []\ntags = [\"v?.*\"]").as_deref(), Some("refs/tags/vx.sample"));
         assert_eq!(takes("branches = [\"[a-c]\"]"), None);
         assert_eq!(takes("branches = []"), None);
     }
 
     #[test]
     fn the_stand_in_takes_githubs_place_whatever_the_file_says() {
-        for github in [
-            "",
-            "[github]\napi_url = \"https://ghe.example/api/v3\"\nreport = \"statuses\"\n",
-        ] {
+        for github in ["", "[github]\napi_url = \"https://ghe.example/api/v3\"\nreport = \"statuses\"\n"] {
             let text = routes(&format!("{github}{}", sample::ROUTES)).with_api_url("http://127.0.0.1:1/github");
             let config = Config::parse(&text).expect("still a configuration");
             assert_eq!(config.github.api_url, "http://127.0.0.1:1/github");

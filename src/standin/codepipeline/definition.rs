@@ -21,16 +21,8 @@ pub(super) fn show(pipeline: &Pipeline) -> Value {
         .collect();
     let mut shown = Map::new();
     put(&mut shown, "name", Some(json!(spec.name)));
-    put(
-        &mut shown,
-        "roleArn",
-        Some(json!(format!("arn:aws:iam::{ACCOUNT}:role/pipeline"))),
-    );
-    put(
-        &mut shown,
-        "artifactStore",
-        Some(json!({"type": "S3", "location": BUCKET})),
-    );
+    put(&mut shown, "roleArn", Some(json!(format!("arn:aws:iam::{ACCOUNT}:role/pipeline"))));
+    put(&mut shown, "artifactStore", Some(json!({"type": "S3", "location": BUCKET})));
     put(&mut shown, "stages", Some(json!(stages)));
     put(&mut shown, "version", Some(json!(pipeline.version)));
     put(&mut shown, "executionMode", Some(json!(spec.mode.wire())));
@@ -44,11 +36,7 @@ pub(super) fn show(pipeline: &Pipeline) -> Value {
             None => json!({"name": name}),
         })
         .collect();
-    put(
-        &mut shown,
-        "variables",
-        (!variables.is_empty()).then(|| json!(variables)),
-    );
+    put(&mut shown, "variables", (!variables.is_empty()).then(|| json!(variables)));
     let arn = format!("arn:aws:codepipeline:{REGION}:{ACCOUNT}:{}", spec.name);
     let (created, updated) = (epoch(pipeline.created), epoch(pipeline.updated));
     json!({"pipeline": shown, "metadata": {"pipelineArn": arn, "created": created, "updated": updated}})
@@ -63,20 +51,8 @@ fn declared_action(spec: &ActionSpec) -> Value {
     put(&mut shown, "actionTypeId", Some(action_type(spec)));
     put(&mut shown, "runOrder", Some(json!(spec.run_order)));
     put(&mut shown, "configuration", Some(configuration(spec)));
-    put(
-        &mut shown,
-        "outputArtifacts",
-        Some(artifacts(makes, format!("{}Artifact", spec.name))),
-    );
-    put(
-        &mut shown,
-        "inputArtifacts",
-        Some(artifacts(takes, "SourceArtifact".to_owned())),
-    );
-    put(
-        &mut shown,
-        "namespace",
-        spec.is_source().then(|| json!("SourceVariables")),
-    );
+    put(&mut shown, "outputArtifacts", Some(artifacts(makes, format!("{}Artifact", spec.name))));
+    put(&mut shown, "inputArtifacts", Some(artifacts(takes, "SourceArtifact".to_owned())));
+    put(&mut shown, "namespace", spec.is_source().then(|| json!("SourceVariables")));
     Value::Object(shown)
 }

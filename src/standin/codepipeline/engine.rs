@@ -39,12 +39,8 @@ impl Engine<'_> {
     pub(crate) fn start(&mut self, at: Timestamp, start: Start) -> String {
         let id = self.ids.uuid();
         let stages = self.pipeline.spec.stages.len();
-        let (first, last) = start
-            .rollback
-            .map_or((0, stages.saturating_sub(1)), |(stage, _)| (stage, stage));
-        let target = start
-            .rollback
-            .and_then(|(_, target)| self.pipeline.executions.get(target));
+        let (first, last) = start.rollback.map_or((0, stages.saturating_sub(1)), |(stage, _)| (stage, stage));
+        let target = start.rollback.and_then(|(_, target)| self.pipeline.executions.get(target));
         let execution = Execution {
             id: id.clone(),
             version: self.pipeline.version,
@@ -79,16 +75,14 @@ impl Engine<'_> {
     pub(super) fn tell(&mut self, at: Timestamp, e: usize, subject: Subject<'_>, state: &str) {
         let id = self.ids.uuid();
         let execution = &self.pipeline.executions[e];
-        self.outbox
-            .push(events::event(&id, at, self.pipeline, execution, subject, state));
+        self.outbox.push(events::event(&id, at, self.pipeline, execution, subject, state));
     }
 
     pub(super) fn tell_action(&mut self, at: Timestamp, e: usize, run: usize, state: &str) {
         let id = self.ids.uuid();
         let execution = &self.pipeline.executions[e];
         let subject = Subject::Action(&execution.actions[run]);
-        self.outbox
-            .push(events::event(&id, at, self.pipeline, execution, subject, state));
+        self.outbox.push(events::event(&id, at, self.pipeline, execution, subject, state));
     }
 
     pub(super) fn execution(&mut self, e: usize) -> &mut Execution {
@@ -149,20 +143,11 @@ impl Engine<'_> {
         let slot = &mut self.pipeline.slots[stage];
         slot.locked_by = Some(e);
         slot.latest = Some(e);
-        let status = if skipped {
-            StageStatus::Skipped
-        } else {
-            StageStatus::InProgress
-        };
+        let status = if skipped { StageStatus::Skipped } else { StageStatus::InProgress };
         let execution = self.execution(e);
         execution.place = Place::In(stage);
         execution.updated = at;
-        execution.stages[stage] = Some(StageRun {
-            status,
-            started: at,
-            retried: None,
-            manual_retries: 0,
-        });
+        execution.stages[stage] = Some(StageRun { status, started: at, retried: None, manual_retries: 0 });
         if skipped {
             // No event is documented for a stage that is skipped, so none is sent.
             self.leave(at, e, stage);
@@ -182,9 +167,7 @@ impl Engine<'_> {
             self.leave(at, e, stage);
             return;
         };
-        let group: Vec<usize> = (0..actions.len())
-            .filter(|action| actions[*action].run_order == next)
-            .collect();
+        let group: Vec<usize> = (0..actions.len()).filter(|action| actions[*action].run_order == next).collect();
         for action in group {
             self.start_action(at, e, stage, action);
         }
@@ -225,14 +208,8 @@ impl Engine<'_> {
         let parallel = self.is_parallel();
         let head = self.pipeline.head.clone();
         let execution = &mut self.pipeline.executions[e];
-        let earlier = execution
-            .actions
-            .iter()
-            .filter(|run| run.stage == stage && run.action == action)
-            .count();
-        let commit = spec
-            .is_source()
-            .then(|| execution.pinned.get(&spec.name).cloned().unwrap_or(head));
+        let earlier = execution.actions.iter().filter(|run| run.stage == stage && run.action == action).count();
+        let commit = spec.is_source().then(|| execution.pinned.get(&spec.name).cloned().unwrap_or(head));
         let token = spec.is_approval().then(|| external.clone());
         let external_id = match spec.setting("ProjectName") {
             Some(project) => Some(format!("{project}:{external}")),
@@ -270,25 +247,16 @@ impl Engine<'_> {
     /// After how long an attempt of an action ends by itself, and how. It is settled when the action starts.
     fn plan(&self, e: usize, stage: usize, action: usize, attempt: u32) -> Option<(std::time::Duration, Ending)> {
         let pipeline = &*self.pipeline;
-        let (name, spec) = (
-            &pipeline.spec.stages[stage].name,
-            &pipeline.spec.stages[stage].actions[action],
-        );
-        let own = pipeline.executions[e]
-            .commit()
-            .and_then(|sha| pipeline.scripts.get(sha));
+        let (name, spec) = (&pipeline.spec.stages[stage].name, &pipeline.spec.stages[stage].actions[action]);
+        let own = pipeline.executions[e].commit().and_then(|sha| pipeline.scripts.get(sha));
         let scripted = own
             .and_then(|script| script.outcome(name, &spec.name, attempt))
             .or_else(|| pipeline.script.outcome(name, &spec.name, attempt));
         match scripted {
             Some(Outcome::Succeed { after }) => Some((*after, Ending::Succeed)),
-            Some(Outcome::Fail { after, code, message }) => Some((
-                *after,
-                Ending::Fail {
-                    code: code.clone(),
-                    message: message.clone(),
-                },
-            )),
+            Some(Outcome::Fail { after, code, message }) => {
+                Some((*after, Ending::Fail { code: code.clone(), message: message.clone() }))
+            }
             Some(Outcome::ApprovalWaits { answer }) => answer.map(|(after, answer)| (after, Ending::Answer(answer))),
             Some(Outcome::Never) => None,
             None if spec.is_approval() => None,
@@ -330,9 +298,7 @@ impl Engine<'_> {
 
     pub(super) fn last_status(&self, e: usize, stage: usize, action: usize) -> Option<ActionStatus> {
         let runs = self.pipeline.executions[e].actions.iter().rev();
-        runs.filter(|run| run.stage == stage && run.action == action)
-            .map(|run| run.status)
-            .next()
+        runs.filter(|run| run.stage == stage && run.action == action).map(|run| run.status).next()
     }
 
     /// Decides what follows once an action of this run order has ended. A stage whose action failed waits for the

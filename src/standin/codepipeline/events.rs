@@ -43,10 +43,7 @@ pub(crate) fn event(
             detail.insert("start-time".into(), json!(moment::millis(execution.started)));
             if state == "STARTED" {
                 let (kind, by) = &execution.trigger;
-                detail.insert(
-                    "execution-trigger".into(),
-                    json!({"trigger-type": kind, "trigger-detail": by}),
-                );
+                detail.insert("execution-trigger".into(), json!({"trigger-type": kind, "trigger-detail": by}));
             }
             if let (true, Some(reason)) = (state == "STOPPING", &execution.stop_reason) {
                 detail.insert("stop-execution-comments".into(), json!(reason));
@@ -82,10 +79,7 @@ pub(crate) fn event(
         "resources": [format!("arn:aws:codepipeline:{REGION}:{ACCOUNT}:{}", pipeline.spec.name)],
         "detail": detail,
     });
-    Event {
-        at,
-        body: body.to_string(),
-    }
+    Event { at, body: body.to_string() }
 }
 
 fn action(detail: &mut Map<String, Value>, pipeline: &Pipeline, run: &ActionRun, state: &str) {

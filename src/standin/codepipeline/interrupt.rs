@@ -47,10 +47,8 @@ impl Engine<'_> {
                 }
                 if abandon {
                     let runs = self.pipeline.executions[e].actions.iter().rev();
-                    let running = runs
-                        .filter(|run| run.status == ActionStatus::InProgress)
-                        .map(|run| run.action)
-                        .next();
+                    let running =
+                        runs.filter(|run| run.status == ActionStatus::InProgress).map(|run| run.action).next();
                     let action = running.unwrap_or(0);
                     self.abandon(at, e, "ABANDONED");
                     let order = self.pipeline.spec.stages[stage].actions[action].run_order;
@@ -82,10 +80,7 @@ impl Engine<'_> {
         }
         let actions = 0..self.pipeline.spec.stages[stage].actions.len();
         let is_failed = |action: &usize| {
-            matches!(
-                self.last_status(e, stage, *action),
-                Some(ActionStatus::Failed | ActionStatus::Abandoned)
-            )
+            matches!(self.last_status(e, stage, *action), Some(ActionStatus::Failed | ActionStatus::Abandoned))
         };
         let failed: Vec<usize> = actions.filter(is_failed).collect();
         for action in failed {

@@ -40,16 +40,10 @@ pub enum Release {
 impl Release {
     fn wire(self) -> (&'static str, String) {
         match self {
-            Self::StartPipelineExecution => (
-                "StartPipelineExecution",
-                format!("arn:aws:iam::{ACCOUNT}:user/deployer"),
-            ),
+            Self::StartPipelineExecution => ("StartPipelineExecution", format!("arn:aws:iam::{ACCOUNT}:user/deployer")),
             Self::WebhookV2 => {
                 let connection = "connection/5f2c8d1e-0000-4000-8000-000000000001";
-                (
-                    "WebhookV2",
-                    format!("arn:aws:codeconnections:{REGION}:{ACCOUNT}:{connection}"),
-                )
+                ("WebhookV2", format!("arn:aws:codeconnections:{REGION}:{ACCOUNT}:{connection}"))
             }
             Self::CreatePipeline => ("CreatePipeline", format!("arn:aws:iam::{ACCOUNT}:user/deployer")),
         }
@@ -84,11 +78,7 @@ impl CodePipeline {
     /// Creates a pipeline. It runs when it is started, and not, as in the service, once at its creation.
     pub fn create(&mut self, spec: PipelineSpec) {
         let head = self.ids.hex(40);
-        let slots = spec
-            .stages
-            .iter()
-            .map(|stage| StageSlot::new(stage.actions.len()))
-            .collect();
+        let slots = spec.stages.iter().map(|stage| StageSlot::new(stage.actions.len())).collect();
         let pipeline = Pipeline {
             version: 1,
             created: self.now,
@@ -102,6 +92,13 @@ impl CodePipeline {
             spec,
         };
         self.pipelines.insert(pipeline.spec.name.clone(), pipeline);
+    }
+
+    /// Forgets every client request token, as CodePipeline does after a time that is not documented.
+    pub fn forget_tokens(&mut self) {
+        for engine in self.pipelines.values_mut() {
+            engine.tokens.clear();
+        }
     }
 
     /// Sends the events of every pipeline to a queue, as EventBridge does, each after a delay.
@@ -135,15 +132,9 @@ impl CodePipeline {
     pub fn release_change(&mut self, now: Timestamp, pipeline: &str, release: Release) -> Option<String> {
         self.advance(now);
         let variables = self.pipelines.get(pipeline)?.spec.variables.iter();
-        let variables = variables
-            .map(|(name, value)| Some((name.clone(), value.clone()?)))
-            .collect::<Option<Vec<_>>>()?;
-        let start = Start {
-            trigger: release.wire(),
-            pinned: BTreeMap::new(),
-            variables,
-            rollback: None,
-        };
+        let variables =
+            variables.map(|(name, value)| Some((name.clone(), value.clone()?))).collect::<Option<Vec<_>>>()?;
+        let start = Start { trigger: release.wire(), pinned: BTreeMap::new(), variables, rollback: None };
         Some(self.engine(pipeline)?.start(now, start))
     }
 
@@ -161,18 +152,9 @@ impl CodePipeline {
         let known = self.pipelines.get(pipeline)?;
         let (stage, target) = (known.stage(stage)?, known.find(target)?);
         let variables = known.executions[target].variables.clone();
-        let kind = if automated {
-            "AutomatedRollback"
-        } else {
-            "ManualRollback"
-        };
+        let kind = if automated { "AutomatedRollback" } else { "ManualRollback" };
         let trigger = (kind, format!("arn:aws:iam::{ACCOUNT}:user/deployer"));
-        let start = Start {
-            trigger,
-            pinned: BTreeMap::new(),
-            variables,
-            rollback: Some((stage, target)),
-        };
+        let start = Start { trigger, pinned: BTreeMap::new(), variables, rollback: Some((stage, target)) };
         Some(self.engine(pipeline)?.start(now, start))
     }
 
@@ -277,13 +259,7 @@ impl CodePipeline {
     /// The executions of a pipeline, oldest first.
     pub fn executions(&self, pipeline: &str) -> Vec<ExecutionView> {
         let known = self.pipelines.get(pipeline);
-        known.map_or_else(Vec::new, |known| {
-            known
-                .executions
-                .iter()
-                .map(|one| ExecutionView::of(known, one))
-                .collect()
-        })
+        known.map_or_else(Vec::new, |known| known.executions.iter().map(|one| ExecutionView::of(known, one)).collect())
     }
 
     /// One execution of any pipeline.
@@ -294,9 +270,7 @@ impl CodePipeline {
     }
 
     fn locate(&self, execution: &str) -> Option<(String, usize)> {
-        self.pipelines
-            .iter()
-            .find_map(|(name, pipeline)| Some((name.clone(), pipeline.find(execution)?)))
+        self.pipelines.iter().find_map(|(name, pipeline)| Some((name.clone(), pipeline.find(execution)?)))
     }
 
     fn engine(&mut self, pipeline: &str) -> Option<Engine<'_>> {
@@ -346,9 +320,7 @@ impl CodePipeline {
 fn may_retry(pipeline: &Pipeline, e: usize, stage: usize) -> Result<(), &'static str> {
     let execution = &pipeline.executions[e];
     let slot = &pipeline.slots[stage];
-    let failed = execution.stages[stage]
-        .as_ref()
-        .is_some_and(|run| run.status == StageStatus::Failed);
+    let failed = execution.stages[stage].as_ref().is_some_and(|run| run.status == StageStatus::Failed);
     if !failed || execution.version != pipeline.version {
         return Err("StageNotRetryableException");
     }

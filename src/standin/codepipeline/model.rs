@@ -159,9 +159,7 @@ impl Execution {
     pub(crate) fn commit(&self) -> Option<&str> {
         let brought = self.revisions.values().next().map(|(_, sha)| sha.as_str());
         let running = self.actions.iter().find_map(|run| run.commit.as_deref());
-        brought
-            .or(running)
-            .or_else(|| self.pinned.values().next().map(String::as_str))
+        brought.or(running).or_else(|| self.pinned.values().next().map(String::as_str))
     }
 }
 
@@ -186,10 +184,7 @@ pub(crate) struct StageSlot {
 
 impl StageSlot {
     pub(crate) fn new(actions: usize) -> Self {
-        let open = Transition {
-            disabled: None,
-            changed: None,
-        };
+        let open = Transition { disabled: None, changed: None };
         Self {
             inbound: open.clone(),
             outbound: open,
@@ -236,9 +231,7 @@ impl Pipeline {
     /// commit's script that does not name the action leaves it to the pipeline's.
     pub(crate) fn skips(&self, execution: usize, stage: usize) -> bool {
         let name = &self.spec.stages[stage].name;
-        let own = self.executions[execution]
-            .commit()
-            .and_then(|sha| self.scripts.get(sha));
+        let own = self.executions[execution].commit().and_then(|sha| self.scripts.get(sha));
         own.is_some_and(|script| script.skips(name)) || self.script.skips(name)
     }
 }

@@ -38,17 +38,11 @@ impl CodePipeline {
             "DisableStageTransition" => shapes::DISABLE,
             "EnableStageTransition" => shapes::ENABLE,
             other => {
-                return Err(AwsError::new(
-                    "UnknownOperationException",
-                    format!("{other} is not stood in for"),
-                ));
+                return Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for")));
             }
         };
         check::check(shape, body)?;
-        let name = body["name"]
-            .as_str()
-            .unwrap_or_else(|| text(body, "pipelineName"))
-            .to_owned();
+        let name = body["name"].as_str().unwrap_or_else(|| text(body, "pipelineName")).to_owned();
         let Some(pipeline) = self.pipelines.get(&name) else {
             let message = format!("Account '{ACCOUNT}' does not have a pipeline with name '{name}'");
             return Err(AwsError::new("PipelineNotFoundException", message));
@@ -63,15 +57,9 @@ impl CodePipeline {
             "ListPipelineExecutions" => lists::executions(pipeline, body).map(Some),
             "GetPipelineState" => Ok(Some(view::state(pipeline))),
             "GetPipeline" => {
-                if body["version"]
-                    .as_u64()
-                    .is_some_and(|version| version != u64::from(pipeline.version))
-                {
+                if body["version"].as_u64().is_some_and(|version| version != u64::from(pipeline.version)) {
                     // Earlier definitions are not kept.
-                    return Err(AwsError::new(
-                        "PipelineVersionNotFoundException",
-                        "The version was not found.",
-                    ));
+                    return Err(AwsError::new("PipelineVersionNotFoundException", "The version was not found."));
                 }
                 Ok(Some(definition::show(pipeline)))
             }
@@ -79,9 +67,7 @@ impl CodePipeline {
             "RetryStageExecution" => self.retry_stage(now, &name, body).map(Some),
             "RollbackStage" => self.rollback_stage(now, &name, body).map(Some),
             "PutApprovalResult" => self.approve(now, &name, body).map(Some),
-            _ => self
-                .change_transition(now, &name, body, operation == "DisableStageTransition")
-                .map(|()| None),
+            _ => self.change_transition(now, &name, body, operation == "DisableStageTransition").map(|()| None),
         }
     }
 
@@ -105,22 +91,13 @@ impl CodePipeline {
         for revision in overrides {
             let action = text(revision, "actionName");
             let Some(source) = spec.source_actions().find(|source| source.name == action) else {
-                return Err(AwsError::validation(format!(
-                    "Source action '{action}' is not in pipeline '{name}'"
-                )));
+                return Err(AwsError::validation(format!("Source action '{action}' is not in pipeline '{name}'")));
             };
             if source.provider == "CodeStarSourceConnection" && revision["revisionType"] != "COMMIT_ID" {
-                return Err(AwsError::validation(format!(
-                    "Source action '{action}' only takes a COMMIT_ID"
-                )));
+                return Err(AwsError::validation(format!("Source action '{action}' only takes a COMMIT_ID")));
             }
-            if pinned
-                .insert(action.to_owned(), text(revision, "revisionValue").to_owned())
-                .is_some()
-            {
-                return Err(AwsError::validation(format!(
-                    "Source action '{action}' is overridden twice"
-                )));
+            if pinned.insert(action.to_owned(), text(revision, "revisionValue").to_owned()).is_some() {
+                return Err(AwsError::validation(format!("Source action '{action}' is overridden twice")));
             }
         }
         let mut values: BTreeMap<&str, &str> = BTreeMap::new();
@@ -131,9 +108,7 @@ impl CodePipeline {
                 return Err(AwsError::validation(message));
             }
             if values.insert(variable_name, text(variable, "value")).is_some() {
-                return Err(AwsError::validation(format!(
-                    "Variable '{variable_name}' is given twice"
-                )));
+                return Err(AwsError::validation(format!("Variable '{variable_name}' is given twice")));
             }
         }
         let mut variables = Vec::new();
@@ -147,22 +122,11 @@ impl CodePipeline {
             }
         }
         limit(pipeline)?;
-        let trigger = (
-            "StartPipelineExecution",
-            format!("arn:aws:sts::{ACCOUNT}:assumed-role/pipehook-worker/worker"),
-        );
+        let trigger = ("StartPipelineExecution", format!("arn:aws:sts::{ACCOUNT}:assumed-role/pipehook-worker/worker"));
         let Some(mut engine) = self.engine(name) else {
             return Err(AwsError::validation(name));
         };
-        let id = engine.start(
-            now,
-            Start {
-                trigger,
-                pinned,
-                variables,
-                rollback: None,
-            },
-        );
+        let id = engine.start(now, Start { trigger, pinned, variables, rollback: None });
         if let Some(token) = token {
             engine.pipeline.tokens.insert(token.to_owned(), id.clone());
         }
@@ -199,10 +163,7 @@ impl CodePipeline {
         };
         let stage = find_stage(engine.pipeline, text(body, "stageName"))?;
         // This operation's model has no error of its own for an execution that is not known.
-        let e = engine
-            .pipeline
-            .find(id)
-            .ok_or_else(|| AwsError::validation("The execution does not exist."))?;
+        let e = engine.pipeline.find(id).ok_or_else(|| AwsError::validation("The execution does not exist."))?;
         may_retry(engine.pipeline, e, stage).map_err(|code| AwsError::new(code, "Unable to retry the stage."))?;
         limit(engine.pipeline)?;
         engine.retry(now, e, stage, body["retryMode"] == "ALL_ACTIONS");
@@ -221,15 +182,10 @@ impl CodePipeline {
             let message = "The pipeline has changed since the target execution.";
             return Err(AwsError::new("PipelineExecutionOutdatedException", message));
         }
-        let reached = execution.stages[stage]
-            .as_ref()
-            .is_some_and(|run| run.status.wire() == "Succeeded");
+        let reached = execution.stages[stage].as_ref().is_some_and(|run| run.status.wire() == "Succeeded");
         let busy = pipeline.slots[stage].locked_by.is_some();
         if pipeline.spec.kind == PipelineType::V1 || pipeline.spec.mode == PipelineMode::Parallel || !reached || busy {
-            return Err(AwsError::new(
-                "UnableToRollbackStageException",
-                "Unable to roll back the stage.",
-            ));
+            return Err(AwsError::new("UnableToRollbackStageException", "Unable to roll back the stage."));
         }
         let id = self.rollback(now, name, stage_name, target, false).unwrap_or_default();
         Ok(json!({"pipelineExecutionId": id}))
@@ -243,21 +199,14 @@ impl CodePipeline {
         let stage = find_stage(engine.pipeline, text(body, "stageName"))?;
         let action_name = text(body, "actionName");
         let actions = &engine.pipeline.spec.stages[stage].actions;
-        let action = actions
-            .iter()
-            .position(|action| action.name == action_name && action.is_approval());
+        let action = actions.iter().position(|action| action.name == action_name && action.is_approval());
         let action = action.ok_or_else(|| AwsError::new("ActionNotFoundException", "The action was not found."))?;
-        let found = engine
-            .pipeline
-            .executions
-            .iter()
-            .enumerate()
-            .find_map(|(e, execution)| {
-                let fits = |run: &super::model::ActionRun| {
-                    run.stage == stage && run.action == action && run.token.as_deref() == Some(token)
-                };
-                execution.actions.iter().position(fits).map(|run| (e, run))
-            });
+        let found = engine.pipeline.executions.iter().enumerate().find_map(|(e, execution)| {
+            let fits = |run: &super::model::ActionRun| {
+                run.stage == stage && run.action == action && run.token.as_deref() == Some(token)
+            };
+            execution.actions.iter().position(fits).map(|run| (e, run))
+        });
         let (e, run) =
             found.ok_or_else(|| AwsError::new("InvalidApprovalTokenException", "The approval token is not valid."))?;
         if engine.pipeline.executions[e].actions[run].status != ActionStatus::InProgress {
@@ -265,18 +214,8 @@ impl CodePipeline {
             return Err(AwsError::new("ApprovalAlreadyCompletedException", message));
         }
         let approved = body["result"]["status"] == "Approved";
-        let answer = if approved {
-            Answered::Approved
-        } else {
-            Answered::Rejected
-        };
-        engine.end_action(
-            now,
-            e,
-            run,
-            Ending::Answer(answer),
-            Some(text(&body["result"], "summary").to_owned()),
-        );
+        let answer = if approved { Answered::Approved } else { Answered::Rejected };
+        engine.end_action(now, e, run, Ending::Answer(answer), Some(text(&body["result"], "summary").to_owned()));
         Ok(json!({"approvedAt": epoch(now)}))
     }
 
@@ -313,17 +252,10 @@ fn find_stage(pipeline: &Pipeline, name: &str) -> Result<usize, AwsError> {
 }
 
 fn limit(pipeline: &Pipeline) -> Result<(), AwsError> {
-    let running = pipeline
-        .executions
-        .iter()
-        .filter(|execution| execution.status.is_running())
-        .count();
+    let running = pipeline.executions.iter().filter(|execution| execution.status.is_running()).count();
     if pipeline.spec.mode != PipelineMode::Superseded && running >= CONCURRENT_LIMIT {
         let message = "The pipeline has reached the limit for concurrent pipeline executions.";
-        return Err(AwsError::new(
-            "ConcurrentPipelineExecutionsLimitExceededException",
-            message,
-        ));
+        return Err(AwsError::new("ConcurrentPipelineExecutionsLimitExceededException", message));
     }
     Ok(())
 }

@@ -8,11 +8,7 @@ pub enum Outcome {
     /// It succeeds after this long.
     Succeed { after: Duration },
     /// It fails after this long, with the code and the message of its error details.
-    Fail {
-        after: Duration,
-        code: String,
-        message: String,
-    },
+    Fail { after: Duration, code: String, message: String },
     /// A manual approval, answered through the API, or by the script after a while.
     ApprovalWaits { answer: Option<(Duration, Answered)> },
     /// It runs until it is stopped.
@@ -22,18 +18,12 @@ pub enum Outcome {
 impl Outcome {
     /// It succeeds after so many seconds.
     pub fn succeed(seconds: u64) -> Self {
-        Self::Succeed {
-            after: Duration::from_secs(seconds),
-        }
+        Self::Succeed { after: Duration::from_secs(seconds) }
     }
 
     /// It fails after so many seconds, the way a CodeBuild action does.
     pub fn fail(seconds: u64, code: &str, message: &str) -> Self {
-        Self::Fail {
-            after: Duration::from_secs(seconds),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+        Self::Fail { after: Duration::from_secs(seconds), code: code.to_owned(), message: message.to_owned() }
     }
 }
 
@@ -71,24 +61,14 @@ impl Script {
 
     /// How every attempt of an action goes. Later lines win over earlier ones.
     pub fn on(mut self, stage: &str, action: &str, outcome: Outcome) -> Self {
-        self.lines.push(Line {
-            stage: stage.to_owned(),
-            action: action.to_owned(),
-            attempt: None,
-            outcome,
-        });
+        self.lines.push(Line { stage: stage.to_owned(), action: action.to_owned(), attempt: None, outcome });
         self
     }
 
     /// How one attempt of an action goes, counted from 1. It wins over [`Script::on`].
     pub fn on_attempt(mut self, stage: &str, action: &str, attempt: u32, outcome: Outcome) -> Self {
         let attempt = Some(attempt);
-        self.lines.push(Line {
-            stage: stage.to_owned(),
-            action: action.to_owned(),
-            attempt,
-            outcome,
-        });
+        self.lines.push(Line { stage: stage.to_owned(), action: action.to_owned(), attempt, outcome });
         self
     }
 

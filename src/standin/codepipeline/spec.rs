@@ -78,9 +78,7 @@ impl ActionSpec {
 
     /// A deploy action of ECS.
     pub fn ecs_deploy(name: &str, cluster: &str, service: &str) -> Self {
-        Self::new(name, "Deploy", "ECS")
-            .with("ClusterName", cluster)
-            .with("ServiceName", service)
+        Self::new(name, "Deploy", "ECS").with("ClusterName", cluster).with("ServiceName", service)
     }
 
     /// A manual approval.
@@ -107,10 +105,7 @@ impl ActionSpec {
     }
 
     pub(crate) fn setting(&self, key: &str) -> Option<&str> {
-        self.configuration
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.configuration.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn is_source(&self) -> bool {
@@ -143,10 +138,7 @@ pub struct StageSpec {
 impl StageSpec {
     /// A stage with its actions.
     pub fn new(name: &str, actions: impl IntoIterator<Item = ActionSpec>) -> Self {
-        Self {
-            name: name.to_owned(),
-            actions: actions.into_iter().collect(),
-        }
+        Self { name: name.to_owned(), actions: actions.into_iter().collect() }
     }
 }
 
@@ -176,15 +168,9 @@ impl PipelineSpec {
     /// `Source` from GitHub's main branch, `Build` with CodeBuild, `Staging` on ECS; all three named after the pipeline.
     pub fn classic(name: &str, repository: &str) -> Self {
         Self::new(name)
-            .stage(StageSpec::new(
-                "Source",
-                [ActionSpec::github_source("Source", repository, "main")],
-            ))
+            .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", repository, "main")]))
             .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", name)]))
-            .stage(StageSpec::new(
-                "Staging",
-                [ActionSpec::ecs_deploy("Deploy", "staging", name)],
-            ))
+            .stage(StageSpec::new("Staging", [ActionSpec::ecs_deploy("Deploy", "staging", name)]))
     }
 
     /// The type.
@@ -213,19 +199,12 @@ impl PipelineSpec {
 
     /// Puts a stage in front of the one of this name; at the end where there is none.
     pub fn stage_before(mut self, before: &str, stage: StageSpec) -> Self {
-        let at = self
-            .stages
-            .iter()
-            .position(|stage| stage.name == before)
-            .unwrap_or(self.stages.len());
+        let at = self.stages.iter().position(|stage| stage.name == before).unwrap_or(self.stages.len());
         self.stages.insert(at, stage);
         self
     }
 
     pub(crate) fn source_actions(&self) -> impl Iterator<Item = &ActionSpec> {
-        self.stages
-            .iter()
-            .flat_map(|stage| &stage.actions)
-            .filter(|action| action.is_source())
+        self.stages.iter().flat_map(|stage| &stage.actions).filter(|action| action.is_source())
     }
 }

@@ -29,9 +29,7 @@ fn account(spec: PipelineSpec) -> CodePipeline {
 
 fn ask(pipelines: &mut CodePipeline, now: Timestamp, operation: &str, body: Value) -> Result<Value, AwsError> {
     pipelines.advance(now);
-    pipelines
-        .call(now, operation, &body)
-        .map(|answer| answer.unwrap_or(Value::Null))
+    pipelines.call(now, operation, &body).map(|answer| answer.unwrap_or(Value::Null))
 }
 
 fn refused(pipelines: &mut CodePipeline, operation: &str, body: Value) -> &'static str {
@@ -40,13 +38,7 @@ fn refused(pipelines: &mut CodePipeline, operation: &str, body: Value) -> &'stat
 
 fn start(pipelines: &mut CodePipeline, now: Timestamp, sha: &str) -> String {
     let pin = json!([{"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": sha}]);
-    let answer = ask(
-        pipelines,
-        now,
-        "StartPipelineExecution",
-        json!({"name": "app", "sourceRevisions": pin}),
-    )
-    .unwrap();
+    let answer = ask(pipelines, now, "StartPipelineExecution", json!({"name": "app", "sourceRevisions": pin})).unwrap();
     answer["pipelineExecutionId"].as_str().unwrap().to_owned()
 }
 
@@ -65,13 +57,8 @@ fn told(pipelines: &mut CodePipeline) -> Vec<String> {
     let line = |event: Event| {
         let event: Value = serde_json::from_str(&event.body).unwrap();
         let detail = &event["detail"];
-        let names: Vec<&str> = ["stage", "action"]
-            .iter()
-            .filter_map(|name| detail[name].as_str())
-            .collect();
-        format!("{} {}", names.join("/"), detail["state"].as_str().unwrap())
-            .trim()
-            .to_owned()
+        let names: Vec<&str> = ["stage", "action"].iter().filter_map(|name| detail[name].as_str()).collect();
+        format!("{} {}", names.join("/"), detail["state"].as_str().unwrap()).trim().to_owned()
     };
     events.into_iter().map(line).collect()
 }
@@ -80,22 +67,14 @@ fn told(pipelines: &mut CodePipeline) -> Vec<String> {
 fn an_execution_runs_through_its_stages_and_tells_of_each_step() {
     let mut pipelines = account(classic());
     let id = start(&mut pipelines, NOW, SHA);
-    assert_eq!(
-        get(&mut pipelines, after(1), &id)["artifactRevisions"],
-        json!([]),
-        "the source is not done yet"
-    );
+    assert_eq!(get(&mut pipelines, after(1), &id)["artifactRevisions"], json!([]), "the source is not done yet");
     let running = get(&mut pipelines, after(4), &id);
     assert_eq!(running["artifactRevisions"][0]["revisionId"], SHA);
     assert_eq!(running["status"], "InProgress");
     pipelines.advance(after(1000));
     let view = pipelines.execution(&id).unwrap();
     assert_eq!(view.status, "Succeeded");
-    assert_eq!(
-        view.updated,
-        after(3 + 90 + 150),
-        "it ended when it was due, not when somebody looked"
-    );
+    assert_eq!(view.updated, after(3 + 90 + 150), "it ended when it was due, not when somebody looked");
     assert_eq!(
         told(&mut pipelines),
         [
@@ -123,21 +102,12 @@ fn an_event_looks_like_the_services_own() {
     start(&mut pipelines, NOW, SHA);
     let (events, _) = pipelines.take_events();
     let body = &events[0].body;
-    assert!(
-        body.contains(r#""version":1.0"#) && body.contains(r#""pipeline-execution-attempt":1.0"#),
-        "{body}"
-    );
+    assert!(body.contains(r#""version":1.0"#) && body.contains(r#""pipeline-execution-attempt":1.0"#), "{body}");
     let event: Value = serde_json::from_str(body).unwrap();
     assert_eq!(event["version"], "0");
     assert_eq!(event["detail-type"], "CodePipeline Pipeline Execution State Change");
-    assert_eq!(
-        event["resources"],
-        json!(["arn:aws:codepipeline:us-east-1:123456789012:app"])
-    );
-    assert_eq!(
-        event["detail"]["execution-trigger"]["trigger-type"],
-        "StartPipelineExecution"
-    );
+    assert_eq!(event["resources"], json!(["arn:aws:codepipeline:us-east-1:123456789012:app"]));
+    assert_eq!(event["detail"]["execution-trigger"]["trigger-type"], "StartPipelineExecution");
     let action: Value = serde_json::from_str(&events[2].body).unwrap();
     assert_eq!(action["detail"]["type"]["version"], "1");
 }
@@ -147,15 +117,9 @@ fn the_same_token_starts_one_execution() {
     let mut pipelines = account(classic());
     let body = json!({"name": "app", "clientRequestToken": "abc-1"});
     let first = ask(&mut pipelines, NOW, "StartPipelineExecution", body.clone()).unwrap();
-    assert_eq!(
-        ask(&mut pipelines, after(60), "StartPipelineExecution", body).unwrap(),
-        first
-    );
+    assert_eq!(ask(&mut pipelines, after(60), "StartPipelineExecution", body).unwrap(), first);
     let other = json!({"name": "app", "clientRequestToken": "abc-2"});
-    assert_ne!(
-        ask(&mut pipelines, after(60), "StartPipelineExecution", other).unwrap(),
-        first
-    );
+    assert_ne!(ask(&mut pipelines, after(60), "StartPipelineExecution", other).unwrap(), first);
 }
 
 #[test]
@@ -166,50 +130,23 @@ fn what_a_pipeline_cannot_do_is_refused() {
     };
     let variable = |value: &str| json!({"name": "app", "variables": [{"name": "BRANCH", "value": value}]});
     let mut v1 = account(classic().kind(PipelineType::V1));
-    assert_eq!(
-        refused(&mut v1, "StartPipelineExecution", pin("Source", "COMMIT_ID")),
-        "ValidationException"
-    );
+    assert_eq!(refused(&mut v1, "StartPipelineExecution", pin("Source", "COMMIT_ID")), "ValidationException");
     assert!(ask(&mut v1, NOW, "StartPipelineExecution", json!({"name": "app"})).is_ok());
     let mut v2 = account(classic());
-    assert_eq!(
-        refused(&mut v2, "StartPipelineExecution", pin("Build", "COMMIT_ID")),
-        "ValidationException"
-    );
-    assert_eq!(
-        refused(&mut v2, "StartPipelineExecution", pin("Source", "IMAGE_DIGEST")),
-        "ValidationException"
-    );
-    assert_eq!(
-        refused(&mut v2, "StartPipelineExecution", variable("main")),
-        "ValidationException"
-    );
-    assert_eq!(
-        refused(&mut v2, "StartPipelineExecution", json!({"name": "b"})),
-        "PipelineNotFoundException"
-    );
+    assert_eq!(refused(&mut v2, "StartPipelineExecution", pin("Build", "COMMIT_ID")), "ValidationException");
+    assert_eq!(refused(&mut v2, "StartPipelineExecution", pin("Source", "IMAGE_DIGEST")), "ValidationException");
+    assert_eq!(refused(&mut v2, "StartPipelineExecution", variable("main")), "ValidationException");
+    assert_eq!(refused(&mut v2, "StartPipelineExecution", json!({"name": "b"})), "PipelineNotFoundException");
     let no_variables = json!({"name": "app", "variables": []});
-    assert_eq!(
-        refused(&mut v2, "StartPipelineExecution", no_variables),
-        "ValidationException"
-    );
+    assert_eq!(refused(&mut v2, "StartPipelineExecution", no_variables), "ValidationException");
     let mut declared = account(classic().variable("BRANCH", None));
-    assert_eq!(
-        refused(&mut declared, "StartPipelineExecution", variable("")),
-        "ValidationException"
-    );
-    assert_eq!(
-        refused(&mut declared, "StartPipelineExecution", json!({"name": "app"})),
-        "ValidationException"
-    );
+    assert_eq!(refused(&mut declared, "StartPipelineExecution", variable("")), "ValidationException");
+    assert_eq!(refused(&mut declared, "StartPipelineExecution", json!({"name": "app"})), "ValidationException");
     let answer = ask(&mut declared, NOW, "StartPipelineExecution", variable("main")).unwrap();
     let shown = get(&mut declared, NOW, answer["pipelineExecutionId"].as_str().unwrap());
     assert_eq!(shown["variables"], json!([{"name": "BRANCH", "resolvedValue": "main"}]));
     let unknown = json!({"pipelineName": "app", "pipelineExecutionId": "12345678-1234-4234-8234-123456789012"});
-    assert_eq!(
-        refused(&mut declared, "GetPipelineExecution", unknown),
-        "PipelineExecutionNotFoundException"
-    );
+    assert_eq!(refused(&mut declared, "GetPipelineExecution", unknown), "PipelineExecutionNotFoundException");
 }
 
 #[test]
@@ -225,10 +162,7 @@ fn a_waiting_execution_is_superseded_by_a_newer_one() {
     assert_eq!(build["latestExecution"]["pipelineExecutionId"], first.as_str());
     assert_eq!(build["inboundExecutions"][0]["pipelineExecutionId"], third.as_str());
     pipelines.advance(after(1000));
-    assert_eq!(
-        (status(&pipelines, &first), status(&pipelines, &third)),
-        ("Succeeded", "Succeeded")
-    );
+    assert_eq!((status(&pipelines, &first), status(&pipelines, &third)), ("Succeeded", "Succeeded"));
 }
 
 #[test]
@@ -244,10 +178,7 @@ fn queued_executions_wait_for_their_turn_and_parallel_ones_do_not() {
     let error = ask(&mut parallel, NOW, "StartPipelineExecution", json!({"name": "app"})).unwrap_err();
     assert_eq!(error.code, "ConcurrentPipelineExecutionsLimitExceededException");
     let state = ask(&mut parallel, after(10), "GetPipelineState", json!({"name": "app"})).unwrap();
-    assert!(
-        state["stageStates"][0]["latestExecution"].is_null(),
-        "a parallel pipeline has no state"
-    );
+    assert!(state["stageStates"][0]["latestExecution"].is_null(), "a parallel pipeline has no state");
     parallel.advance(after(243));
     assert!(ids.iter().all(|id| status(&parallel, id) == "Succeeded"));
 }
@@ -258,10 +189,7 @@ fn a_held_transition_keeps_an_execution_out_until_it_is_let_go() {
     let hold = json!({"pipelineName": "app", "stageName": "Staging", "transitionType": "Inbound"});
     let mut disable = hold.clone();
     disable["reason"] = json!("release freeze: no deploys");
-    assert_eq!(
-        refused(&mut pipelines, "DisableStageTransition", disable.clone()),
-        "ValidationException"
-    );
+    assert_eq!(refused(&mut pipelines, "DisableStageTransition", disable.clone()), "ValidationException");
     disable["reason"] = json!("release freeze");
     ask(&mut pipelines, NOW, "DisableStageTransition", disable).unwrap();
     let id = start(&mut pipelines, NOW, SHA);
@@ -287,10 +215,7 @@ fn a_failed_build_is_retried_under_the_same_id() {
     let retry = json!({"pipelineName": "app", "stageName": "Build", "pipelineExecutionId": id,
         "retryMode": "FAILED_ACTIONS"});
     ask(&mut pipelines, after(200), "RetryStageExecution", retry.clone()).unwrap();
-    assert_eq!(
-        told(&mut pipelines),
-        ["RESUMED", "Build RESUMED", "Build/Build STARTED"]
-    );
+    assert_eq!(told(&mut pipelines), ["RESUMED", "Build RESUMED", "Build/Build STARTED"]);
     let again = ask(&mut pipelines, after(201), "RetryStageExecution", retry).unwrap_err();
     assert_eq!(again.code, "StageNotRetryableException");
     pipelines.advance(after(1000));
@@ -300,17 +225,9 @@ fn a_failed_build_is_retried_under_the_same_id() {
         ask(pipelines, after(1000), "ListActionExecutions", body).unwrap()["actionExecutionDetails"].take()
     };
     let all = list(&mut pipelines, json!({"pipelineExecutionId": id}));
-    let names: Vec<_> = all
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["actionName"].as_str().unwrap())
-        .collect();
+    let names: Vec<_> = all.as_array().unwrap().iter().map(|item| item["actionName"].as_str().unwrap()).collect();
     assert_eq!(names, ["Deploy", "Build", "Build", "Source"], "newest first");
-    assert_eq!(
-        all[2]["output"]["executionResult"]["errorDetails"]["message"],
-        "exit status 1"
-    );
+    assert_eq!(all[2]["output"]["executionResult"]["errorDetails"]["message"], "exit status 1");
     assert_eq!(all[3]["output"]["outputVariables"]["CommitId"], SHA);
     let range = json!({"latestInPipelineExecution": {"pipelineExecutionId": id, "startTimeRange": "Latest"}});
     assert_eq!(list(&mut pipelines, range).as_array().unwrap().len(), 3);
@@ -326,31 +243,18 @@ fn a_stage_that_a_newer_execution_entered_cannot_be_retried() {
     pipelines.advance(after(1000));
     let retry = json!({"pipelineName": "app", "stageName": "Build", "pipelineExecutionId": id,
         "retryMode": "ALL_ACTIONS"});
-    assert_eq!(
-        refused(&mut pipelines, "RetryStageExecution", retry),
-        "NotLatestPipelineExecutionException"
-    );
+    assert_eq!(refused(&mut pipelines, "RetryStageExecution", retry), "NotLatestPipelineExecutionException");
 }
 
 fn with_approval(mode: PipelineMode) -> CodePipeline {
-    account(
-        classic()
-            .mode(mode)
-            .stage_before("Staging", StageSpec::new("Gate", [ActionSpec::approval("Ask")])),
-    )
+    account(classic().mode(mode).stage_before("Staging", StageSpec::new("Gate", [ActionSpec::approval("Ask")])))
 }
 
 #[test]
 fn an_approval_waits_for_its_answer() {
     let mut pipelines = with_approval(PipelineMode::Superseded);
     let id = start(&mut pipelines, NOW, SHA);
-    let state = ask(
-        &mut pipelines,
-        after(50_000),
-        "GetPipelineState",
-        json!({"name": "app"}),
-    )
-    .unwrap();
+    let state = ask(&mut pipelines, after(50_000), "GetPipelineState", json!({"name": "app"})).unwrap();
     let token = state["stageStates"][2]["actionStates"][0]["latestExecution"]["token"].clone();
     let approve = |token: &Value, status: &str| {
         json!({"pipelineName": "app", "stageName": "Gate", "actionName": "Ask", "token": token,
@@ -358,15 +262,9 @@ fn an_approval_waits_for_its_answer() {
     };
     let wrong = json!("12345678-1234-4234-8234-123456789012");
     let mut tell = |body| ask(&mut pipelines, after(50_000), "PutApprovalResult", body);
-    assert_eq!(
-        tell(approve(&wrong, "Approved")).unwrap_err().code,
-        "InvalidApprovalTokenException"
-    );
+    assert_eq!(tell(approve(&wrong, "Approved")).unwrap_err().code, "InvalidApprovalTokenException");
     assert!(tell(approve(&token, "Approved")).unwrap()["approvedAt"].is_f64());
-    assert_eq!(
-        tell(approve(&token, "Rejected")).unwrap_err().code,
-        "ApprovalAlreadyCompletedException"
-    );
+    assert_eq!(tell(approve(&token, "Rejected")).unwrap_err().code, "ApprovalAlreadyCompletedException");
     pipelines.advance(after(60_000));
     assert_eq!(status(&pipelines, &id), "Succeeded");
 }
@@ -397,36 +295,14 @@ fn a_stop_waits_for_what_runs_or_abandons_it() {
     assert_eq!(status(&pipelines, &id), "Stopped");
     let late = ask(&mut pipelines, after(14), "StopPipelineExecution", stop(&id, true)).unwrap_err();
     assert_eq!(late.code, "PipelineExecutionNotStoppableException");
-    let list = ask(
-        &mut pipelines,
-        after(14),
-        "ListPipelineExecutions",
-        json!({"pipelineName": "app"}),
-    )
-    .unwrap();
-    assert_eq!(
-        list["pipelineExecutionSummaries"][0]["stopTrigger"]["reason"],
-        "wrong branch"
-    );
+    let list = ask(&mut pipelines, after(14), "ListPipelineExecutions", json!({"pipelineName": "app"})).unwrap();
+    assert_eq!(list["pipelineExecutionSummaries"][0]["stopTrigger"]["reason"], "wrong branch");
     let patient = start(&mut pipelines, after(100), OTHER);
-    ask(
-        &mut pipelines,
-        after(110),
-        "StopPipelineExecution",
-        stop(&patient, false),
-    )
-    .unwrap();
+    ask(&mut pipelines, after(110), "StopPipelineExecution", stop(&patient, false)).unwrap();
     pipelines.advance(after(1000));
     let view = pipelines.execution(&patient).unwrap();
-    assert_eq!(
-        (view.status, view.stage("Build"), view.stage("Staging")),
-        ("Stopped", Some("Succeeded"), None)
-    );
-    assert_eq!(
-        pipelines.next_change().filter(|at| *at > after(1000)),
-        None,
-        "no timer is left behind"
-    );
+    assert_eq!((view.status, view.stage("Build"), view.stage("Staging")), ("Stopped", Some("Succeeded"), None));
+    assert_eq!(pipelines.next_change().filter(|at| *at > after(1000)), None, "no timer is left behind");
 }
 
 #[test]
@@ -438,10 +314,7 @@ fn a_change_of_the_definition_cancels_and_a_rollback_is_an_execution_of_its_own(
     pipelines.advance(after(1000));
     let shown = get(&mut pipelines, after(1000), &back);
     assert_eq!(shown["executionType"], "ROLLBACK");
-    assert_eq!(
-        shown["rollbackMetadata"]["rollbackTargetPipelineExecutionId"],
-        good.as_str()
-    );
+    assert_eq!(shown["rollbackMetadata"]["rollbackTargetPipelineExecutionId"], good.as_str());
     assert_eq!(shown["status"], "Succeeded");
     let running = start(&mut pipelines, after(1000), OTHER);
     told(&mut pipelines);
@@ -453,10 +326,7 @@ fn a_change_of_the_definition_cancels_and_a_rollback_is_an_execution_of_its_own(
         "CANCELED".into()
     ]));
     let old = json!({"pipelineName": "app", "stageName": "Staging", "targetPipelineExecutionId": good});
-    assert_eq!(
-        refused(&mut pipelines, "RollbackStage", old),
-        "PipelineExecutionOutdatedException"
-    );
+    assert_eq!(refused(&mut pipelines, "RollbackStage", old), "PipelineExecutionOutdatedException");
     let shown = ask(&mut pipelines, after(1011), "GetPipeline", json!({"name": "app"})).unwrap();
     assert_eq!(shown["pipeline"]["version"], 2);
 }
@@ -470,17 +340,10 @@ fn run_orders_follow_each_other_and_a_skipped_stage_is_passed_by() {
     pipelines.script("app", Script::new().on("Check", "Lint", fail).skip("Build"));
     let id = start(&mut pipelines, NOW, SHA);
     pipelines.advance(after(3 + 60));
-    assert_eq!(
-        status(&pipelines, &id),
-        "InProgress",
-        "the other action of the same order runs on"
-    );
+    assert_eq!(status(&pipelines, &id), "InProgress", "the other action of the same order runs on");
     pipelines.advance(after(3 + 90));
     let view = pipelines.execution(&id).unwrap();
-    assert_eq!(
-        (view.status, view.stage("Build"), view.stage("Check")),
-        ("Failed", Some("Skipped"), Some("Failed"))
-    );
+    assert_eq!((view.status, view.stage("Build"), view.stage("Check")), ("Failed", Some("Skipped"), Some("Failed")));
     assert!(!told(&mut pipelines).iter().any(|line| line.contains("Load")));
 }
 
@@ -494,10 +357,7 @@ fn pages_are_not_shifted_by_what_is_new() {
     let mut list = |body| ask(&mut pipelines, after(10), "ListPipelineExecutions", body);
     let next = list(json!({"pipelineName": "app", "maxResults": 3, "nextToken": first["nextToken"]})).unwrap();
     let id = |page: &Value, at: usize| page["pipelineExecutionSummaries"][at]["pipelineExecutionId"].clone();
-    assert_eq!(
-        [id(&first, 0), id(&first, 1), id(&next, 0), id(&next, 2)],
-        [&*ids[4], &ids[3], &ids[2], &ids[0]]
-    );
+    assert_eq!([id(&first, 0), id(&first, 1), id(&next, 0), id(&next, 2)], [&*ids[4], &ids[3], &ids[2], &ids[0]]);
     assert!(next["nextToken"].is_null());
     let error = list(json!({"pipelineName": "app", "nextToken": "made up"})).unwrap_err();
     assert_eq!(error.code, "InvalidNextTokenException");
@@ -518,11 +378,7 @@ fn churn(seed: u64, mode: PipelineMode) -> (usize, Vec<String>) {
     let mut dice = Ids::new(seed, "churn");
     let mut pipelines = CodePipeline::new(NOW, seed);
     let gate = ActionSpec::approval("Ask");
-    pipelines.create(
-        classic()
-            .mode(mode)
-            .stage_before("Staging", StageSpec::new("Gate", [gate])),
-    );
+    pipelines.create(classic().mode(mode).stage_before("Staging", StageSpec::new("Gate", [gate])));
     let flaky = Outcome::fail(30, "JobFailed", "flaky");
     pipelines.script_commit("app", SHA, Script::new().on_attempt("Build", "Build", 1, flaky));
     let mut now = NOW;
@@ -551,10 +407,7 @@ fn churn(seed: u64, mode: PipelineMode) -> (usize, Vec<String>) {
         }
     }
     let ends: Vec<&str> = ids.iter().map(|id| status(&pipelines, id)).collect();
-    assert!(
-        !ends.iter().any(|status| matches!(*status, "InProgress" | "Stopping")),
-        "seed {seed}: {ends:?}"
-    );
+    assert!(!ends.iter().any(|status| matches!(*status, "InProgress" | "Stopping")), "seed {seed}: {ends:?}");
     assert!(pipelines.timers.is_empty(), "seed {seed}");
     (ids.len(), told(&mut pipelines))
 }
@@ -564,30 +417,14 @@ fn check_rules(pipelines: &CodePipeline, mode: PipelineMode) {
     for (stage, slot) in pipeline.slots.iter().enumerate() {
         let inside = |execution: &&model::Execution| execution.place == model::Place::In(stage);
         let within = pipeline.executions.iter().filter(inside).count();
-        assert!(
-            mode == PipelineMode::Parallel || within <= 1,
-            "{within} executions in stage {stage}"
-        );
+        assert!(mode == PipelineMode::Parallel || within <= 1, "{within} executions in stage {stage}");
         assert!(mode != PipelineMode::Superseded || slot.waiting.len() <= 1);
-        assert!(
-            slot.waiting
-                .iter()
-                .all(|e| pipeline.executions[*e].place == model::Place::Before(stage))
-        );
-        assert!(
-            mode != PipelineMode::Queued || slot.waiting.iter().is_sorted(),
-            "nobody overtakes"
-        );
+        assert!(slot.waiting.iter().all(|e| pipeline.executions[*e].place == model::Place::Before(stage)));
+        assert!(mode != PipelineMode::Queued || slot.waiting.iter().is_sorted(), "nobody overtakes");
     }
     for execution in &pipeline.executions {
-        let runs = execution
-            .actions
-            .iter()
-            .any(|run| run.status == ActionStatus::InProgress);
-        assert!(
-            !runs || execution.status.is_running(),
-            "an execution that is over runs nothing"
-        );
+        let runs = execution.actions.iter().any(|run| run.status == ActionStatus::InProgress);
+        assert!(!runs || execution.status.is_running(), "an execution that is over runs nothing");
     }
 }
 
@@ -599,9 +436,5 @@ fn the_rules_of_stages_hold_whatever_people_do_and_every_execution_ends() {
         }
     }
     let again = churn(7, PipelineMode::Superseded);
-    assert_eq!(
-        churn(7, PipelineMode::Superseded),
-        again,
-        "the same seed tells the same story"
-    );
+    assert_eq!(churn(7, PipelineMode::Superseded), again, "the same seed tells the same story");
 }

@@ -95,11 +95,8 @@ pub(super) fn execution(pipeline: &Pipeline, execution: &Execution) -> Value {
                 "revisionUrl": revision_url(pipeline, action, sha), "created": epoch(*at)})
         })
         .collect();
-    let variables: Vec<Value> = execution
-        .variables
-        .iter()
-        .map(|(name, value)| json!({"name": name, "resolvedValue": value}))
-        .collect();
+    let variables: Vec<Value> =
+        execution.variables.iter().map(|(name, value)| json!({"name": name, "resolvedValue": value})).collect();
     let mut shown = common(pipeline, execution);
     put(&mut shown, "pipelineName", Some(json!(pipeline.spec.name)));
     put(&mut shown, "pipelineVersion", Some(json!(execution.version)));
@@ -115,26 +112,11 @@ fn common(pipeline: &Pipeline, execution: &Execution) -> Map<String, Value> {
     let mut shown = Map::new();
     put(&mut shown, "pipelineExecutionId", Some(json!(execution.id)));
     put(&mut shown, "status", Some(json!(execution.status.wire())));
-    put(
-        &mut shown,
-        "statusSummary",
-        execution.summary.as_ref().map(|text| json!(text)),
-    );
-    put(
-        &mut shown,
-        "trigger",
-        Some(json!({"triggerType": kind, "triggerDetail": detail})),
-    );
+    put(&mut shown, "statusSummary", execution.summary.as_ref().map(|text| json!(text)));
+    put(&mut shown, "trigger", Some(json!({"triggerType": kind, "triggerDetail": detail})));
     put(&mut shown, "executionMode", Some(json!(pipeline.spec.mode.wire())));
-    put(
-        &mut shown,
-        "executionType",
-        Some(json!(if is_rollback { "ROLLBACK" } else { "STANDARD" })),
-    );
-    let metadata = execution
-        .rollback_target
-        .as_ref()
-        .map(|id| json!({"rollbackTargetPipelineExecutionId": id}));
+    put(&mut shown, "executionType", Some(json!(if is_rollback { "ROLLBACK" } else { "STANDARD" })));
+    let metadata = execution.rollback_target.as_ref().map(|id| json!({"rollbackTargetPipelineExecutionId": id}));
     put(&mut shown, "rollbackMetadata", metadata);
     shown
 }
@@ -152,11 +134,7 @@ pub(super) fn summary(pipeline: &Pipeline, execution: &Execution) -> Value {
     put(&mut shown, "startTime", Some(epoch(execution.started)));
     put(&mut shown, "lastUpdateTime", Some(epoch(execution.updated)));
     put(&mut shown, "sourceRevisions", Some(json!(revisions)));
-    put(
-        &mut shown,
-        "stopTrigger",
-        execution.stop_reason.as_ref().map(|reason| json!({"reason": reason})),
-    );
+    put(&mut shown, "stopTrigger", execution.stop_reason.as_ref().map(|reason| json!({"reason": reason})));
     Value::Object(shown)
 }
 
@@ -165,17 +143,11 @@ pub(super) fn action_type(spec: &ActionSpec) -> Value {
 }
 
 pub(super) fn configuration(spec: &ActionSpec) -> Value {
-    spec.configuration
-        .iter()
-        .map(|(key, value)| (key.clone(), json!(value)))
-        .collect::<Map<_, _>>()
-        .into()
+    spec.configuration.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Map<_, _>>().into()
 }
 
 fn error_details(run: &ActionRun) -> Option<Value> {
-    run.error
-        .as_ref()
-        .map(|(code, message)| json!({"code": code, "message": message}))
+    run.error.as_ref().map(|(code, message)| json!({"code": code, "message": message}))
 }
 
 fn external_url(spec: &ActionSpec, run: &ActionRun) -> Option<Value> {
@@ -192,16 +164,8 @@ pub(super) fn action(pipeline: &Pipeline, execution: &Execution, run: &ActionRun
     let artifact = |name: String| json!([{"name": name, "s3location": {"bucket": BUCKET, "key": format!("{}/{}", spec.name, &run.id[..7])}}]);
     let is_over = run.status != ActionStatus::InProgress;
     let mut result = Map::new();
-    put(
-        &mut result,
-        "externalExecutionId",
-        run.external_id.as_ref().map(|id| json!(id)),
-    );
-    put(
-        &mut result,
-        "externalExecutionSummary",
-        run.summary.as_ref().map(|text| json!(text)),
-    );
+    put(&mut result, "externalExecutionId", run.external_id.as_ref().map(|id| json!(id)));
+    put(&mut result, "externalExecutionSummary", run.summary.as_ref().map(|text| json!(text)));
     put(&mut result, "externalExecutionUrl", external_url(spec, run));
     put(&mut result, "errorDetails", error_details(run));
     let mut variables = Map::new();
@@ -210,10 +174,7 @@ pub(super) fn action(pipeline: &Pipeline, execution: &Execution, run: &ActionRun
         if let Some(sha) = &run.commit {
             let setting = |key| spec.setting(key).unwrap_or_default();
             variables.insert("CommitId".into(), json!(sha));
-            variables.insert(
-                "CommitMessage".into(),
-                json!(format!("Change {}", &sha[..sha.len().min(7)])),
-            );
+            variables.insert("CommitMessage".into(), json!(format!("Change {}", &sha[..sha.len().min(7)])));
             variables.insert("BranchName".into(), json!(setting("BranchName")));
             variables.insert("ConnectionArn".into(), json!(setting("ConnectionArn")));
             variables.insert("FullRepositoryName".into(), json!(setting("FullRepositoryId")));
@@ -222,18 +183,10 @@ pub(super) fn action(pipeline: &Pipeline, execution: &Execution, run: &ActionRun
             outputs = artifact(format!("{}Artifact", spec.name));
         }
     }
-    let inputs = if spec.is_source() || spec.is_approval() {
-        json!([])
-    } else {
-        artifact("SourceArtifact".to_owned())
-    };
+    let inputs = if spec.is_source() || spec.is_approval() { json!([]) } else { artifact("SourceArtifact".to_owned()) };
     let mut output = Map::new();
     put(&mut output, "outputArtifacts", Some(outputs));
-    put(
-        &mut output,
-        "executionResult",
-        (is_over || !result.is_empty()).then_some(Value::Object(result)),
-    );
+    put(&mut output, "executionResult", (is_over || !result.is_empty()).then_some(Value::Object(result)));
     put(&mut output, "outputVariables", Some(Value::Object(variables)));
     let mut input = Map::new();
     put(&mut input, "actionTypeId", Some(action_type(spec)));
@@ -241,11 +194,7 @@ pub(super) fn action(pipeline: &Pipeline, execution: &Execution, run: &ActionRun
     put(&mut input, "resolvedConfiguration", Some(configuration(spec)));
     put(&mut input, "region", Some(json!(REGION)));
     put(&mut input, "inputArtifacts", Some(inputs));
-    put(
-        &mut input,
-        "namespace",
-        spec.is_source().then(|| json!("SourceVariables")),
-    );
+    put(&mut input, "namespace", spec.is_source().then(|| json!("SourceVariables")));
     json!({
         "pipelineExecutionId": execution.id,
         "actionExecutionId": run.id,
@@ -263,9 +212,7 @@ pub(super) fn action(pipeline: &Pipeline, execution: &Execution, run: &ActionRun
 /// `GetPipelineState`. In the parallel mode a pipeline has no state, only its stages' names and transitions.
 pub(super) fn state(pipeline: &Pipeline) -> Value {
     let parallel = pipeline.spec.mode == PipelineMode::Parallel;
-    let stages: Vec<Value> = (0..pipeline.spec.stages.len())
-        .map(|at| stage_state(pipeline, at, parallel))
-        .collect();
+    let stages: Vec<Value> = (0..pipeline.spec.stages.len()).map(|at| stage_state(pipeline, at, parallel)).collect();
     json!({
         "pipelineName": pipeline.spec.name,
         "pipelineVersion": pipeline.version,
@@ -276,11 +223,7 @@ pub(super) fn state(pipeline: &Pipeline) -> Value {
 }
 
 fn stage_execution(execution: &Execution, status: StageStatus) -> Value {
-    let kind = if execution.rollback_target.is_some() {
-        "ROLLBACK"
-    } else {
-        "STANDARD"
-    };
+    let kind = if execution.rollback_target.is_some() { "ROLLBACK" } else { "STANDARD" };
     json!({"pipelineExecutionId": execution.id, "status": status.wire(), "type": kind})
 }
 
@@ -289,14 +232,9 @@ fn stage_state(pipeline: &Pipeline, at: usize, parallel: bool) -> Value {
     let mut transition = Map::new();
     put(&mut transition, "enabled", Some(json!(pipeline.is_open(at))));
     put(&mut transition, "lastChangedAt", slot.inbound.changed.map(epoch));
-    let by = slot
-        .inbound
-        .changed
-        .map(|_| json!(format!("arn:aws:iam::{ACCOUNT}:user/deployer")));
+    let by = slot.inbound.changed.map(|_| json!(format!("arn:aws:iam::{ACCOUNT}:user/deployer")));
     put(&mut transition, "lastChangedBy", by);
-    let before = at
-        .checked_sub(1)
-        .and_then(|before| pipeline.slots[before].outbound.disabled.as_ref());
+    let before = at.checked_sub(1).and_then(|before| pipeline.slots[before].outbound.disabled.as_ref());
     let reason = slot.inbound.disabled.as_ref().or(before);
     put(&mut transition, "disabledReason", reason.map(|reason| json!(reason)));
     let mut shown = Map::new();
@@ -324,17 +262,9 @@ fn stage_state(pipeline: &Pipeline, at: usize, parallel: bool) -> Value {
     let latest = slot.latest.map(|e| &pipeline.executions[e]);
     let run = latest.and_then(|execution| execution.stages[at].as_ref());
     if let (Some(execution), Some(run)) = (latest, run) {
-        put(
-            &mut shown,
-            "latestExecution",
-            Some(stage_execution(execution, run.status)),
-        );
+        put(&mut shown, "latestExecution", Some(stage_execution(execution, run.status)));
         let retries = json!({"manualStageRetryAttempt": run.manual_retries, "latestRetryTrigger": "ManualStageRetry"});
-        put(
-            &mut shown,
-            "retryStageMetadata",
-            (run.manual_retries > 0).then_some(retries),
-        );
+        put(&mut shown, "retryStageMetadata", (run.manual_retries > 0).then_some(retries));
     }
     Value::Object(shown)
 }
@@ -348,11 +278,7 @@ fn action_state(pipeline: &Pipeline, spec: &ActionSpec, latest: Option<(usize, u
     if let Some(sha) = &run.commit {
         let revision = json!({"revisionId": sha, "revisionChangeId": run.id, "created": epoch(run.started)});
         put(&mut shown, "currentRevision", Some(revision));
-        put(
-            &mut shown,
-            "revisionUrl",
-            Some(json!(revision_url(pipeline, &spec.name, sha))),
-        );
+        put(&mut shown, "revisionUrl", Some(json!(revision_url(pipeline, &spec.name, sha))));
     }
     let mut execution = Map::new();
     put(&mut execution, "actionExecutionId", Some(json!(run.id)));
@@ -362,11 +288,7 @@ fn action_state(pipeline: &Pipeline, spec: &ActionSpec, latest: Option<(usize, u
     put(&mut execution, "summary", summary.map(|text| json!(text)));
     let token = run.token.as_ref().filter(|_| run.status == ActionStatus::InProgress);
     put(&mut execution, "token", token.map(|token| json!(token)));
-    put(
-        &mut execution,
-        "externalExecutionId",
-        run.external_id.as_ref().map(|id| json!(id)),
-    );
+    put(&mut execution, "externalExecutionId", run.external_id.as_ref().map(|id| json!(id)));
     put(&mut execution, "externalExecutionUrl", external_url(spec, run));
     put(&mut execution, "errorDetails", error_details(run));
     put(&mut shown, "latestExecution", Some(Value::Object(execution)));

@@ -134,10 +134,7 @@ impl Repository {
     /// The commit that a sha, a branch or a tag stands for.
     fn resolve(&self, reference: &str) -> Option<&str> {
         let short = reference.strip_prefix("refs/").unwrap_or(reference);
-        let short = short
-            .strip_prefix("heads/")
-            .or_else(|| short.strip_prefix("tags/"))
-            .unwrap_or(short);
+        let short = short.strip_prefix("heads/").or_else(|| short.strip_prefix("tags/")).unwrap_or(short);
         self.refs.get(short).map(String::as_str)
     }
 }
@@ -168,9 +165,7 @@ impl GitHub {
     }
 
     fn position(&self, full_name: &str) -> Option<usize> {
-        self.repositories
-            .iter()
-            .position(|repository| repository.full_name.eq_ignore_ascii_case(full_name))
+        self.repositories.iter().position(|repository| repository.full_name.eq_ignore_ascii_case(full_name))
     }
 
     fn named(&mut self, full_name: &str) -> Option<&mut Repository> {
@@ -247,11 +242,8 @@ impl GitHub {
 
     /// Limits a token to these repositories; any other is a 404 to it.
     pub fn limit_token(&mut self, token: &str, repositories: &[&str]) {
-        let ids = repositories
-            .iter()
-            .filter_map(|name| self.position(name))
-            .map(|at| self.repositories[at].id)
-            .collect();
+        let ids =
+            repositories.iter().filter_map(|name| self.position(name)).map(|at| self.repositories[at].id).collect();
         if let Some(token) = self.tokens.get_mut(token) {
             token.repositories = Some(ids);
         }
@@ -285,9 +277,7 @@ impl GitHub {
 
     /// The statuses of a commit in the order in which they were posted.
     pub fn statuses(&self, repository: &str, sha: &str) -> Vec<Status> {
-        let found = self
-            .position(repository)
-            .and_then(|at| self.repositories[at].statuses.get(sha));
+        let found = self.position(repository).and_then(|at| self.repositories[at].statuses.get(sha));
         found.cloned().unwrap_or_default()
     }
 
@@ -306,7 +296,5 @@ impl GitHub {
 fn latest(statuses: &[Status]) -> BTreeMap<String, Status> {
     let by_context = statuses.iter().map(|status| (status.context.to_lowercase(), status));
     let last: BTreeMap<String, &Status> = by_context.collect();
-    last.into_values()
-        .map(|status| (status.context.clone(), status.clone()))
-        .collect()
+    last.into_values().map(|status| (status.context.clone(), status.clone())).collect()
 }

@@ -66,9 +66,7 @@ impl GitHub {
         let id = self.ids.hex(20).to_uppercase();
         let own = reply.headers.clone();
         let has = |name: &str| own.iter().any(|(own, _)| *own == name);
-        let mut reply = reply
-            .with("x-github-request-id", id)
-            .with("x-github-media-type", "github.v3; format=json");
+        let mut reply = reply.with("x-github-request-id", id).with("x-github-media-type", "github.v3; format=json");
         for (name, value) in [
             ("x-ratelimit-limit", limit),
             ("x-ratelimit-remaining", limit - used),
@@ -84,14 +82,7 @@ impl GitHub {
     }
 
     fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Reply {
-        let Ask {
-            now,
-            route,
-            query,
-            headers,
-            body,
-            base,
-        } = *ask;
+        let Ask { now, route, query, headers, body, base } = *ask;
         if header(headers, "user-agent").is_none_or(str::is_empty) {
             let message =
                 "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.";
@@ -100,15 +91,8 @@ impl GitHub {
         if header(headers, "x-github-api-version").is_some_and(|version| !VERSIONS.contains(&version)) {
             return refuse(400, "The API version in the request is not supported.");
         }
-        let Some(known) = token
-            .and_then(|token| self.tokens.get_mut(token))
-            .filter(|known| !known.revoked)
-        else {
-            let message = if token.is_some() {
-                "Bad credentials"
-            } else {
-                "Requires authentication"
-            };
+        let Some(known) = token.and_then(|token| self.tokens.get_mut(token)).filter(|known| !known.revoked) else {
+            let message = if token.is_some() { "Bad credentials" } else { "Requires authentication" };
             return refuse(401, message);
         };
         if now >= known.window_ends {
@@ -199,10 +183,7 @@ impl GitHub {
             id: self.next_status,
             state: draft.state,
             // Contexts are compared without case, and the first spelling stays.
-            context: statuses
-                .iter()
-                .find(same)
-                .map_or(draft.context, |status| status.context.clone()),
+            context: statuses.iter().find(same).map_or(draft.context, |status| status.context.clone()),
             description: draft.description,
             target_url: draft.target_url,
             created: now,
@@ -213,12 +194,7 @@ impl GitHub {
         let shown = Place { base, repository, sha }.status(&status);
         let location = shown["url"].as_str().unwrap_or_default().to_owned();
         let repository = repository.full_name.clone();
-        self.posted.push(PostedStatus {
-            at: now,
-            repository,
-            sha: sha.to_owned(),
-            status,
-        });
+        self.posted.push(PostedStatus { at: now, repository, sha: sha.to_owned(), status });
         Reply::json(201, shown).with("location", location)
     }
 
@@ -231,19 +207,13 @@ impl GitHub {
         };
         let number = |key: &str| {
             let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs
-                .filter(|(name, _)| *name == key)
-                .find_map(|(_, value)| value.parse::<usize>().ok())
+            pairs.filter(|(name, _)| *name == key).find_map(|(_, value)| value.parse::<usize>().ok())
         };
         // Like the service, numbers out of range are brought into it.
         let per_page = number("per_page").unwrap_or(30).clamp(1, 100);
         let page = number("page").unwrap_or(1).max(1);
         let posted = repository.statuses.get(sha).map_or(&[][..], Vec::as_slice);
-        let mut all: Vec<Status> = if combined {
-            latest(posted).into_values().collect()
-        } else {
-            posted.to_vec()
-        };
+        let mut all: Vec<Status> = if combined { latest(posted).into_values().collect() } else { posted.to_vec() };
         all.sort_by_key(|status| std::cmp::Reverse(status.id));
         let shown: Vec<Status> = all.iter().skip((page - 1) * per_page).take(per_page).cloned().collect();
         let place = Place { base, repository, sha };
@@ -270,16 +240,8 @@ impl GitHub {
         if page > 1 {
             links.push(link(1, "first"));
         }
-        let reply = Reply {
-            status: 200,
-            headers: Vec::new(),
-            body: Body::Json(answer),
-        };
-        if links.is_empty() {
-            reply
-        } else {
-            reply.with("link", links.join(", "))
-        }
+        let reply = Reply { status: 200, headers: Vec::new(), body: Body::Json(answer) };
+        if links.is_empty() { reply } else { reply.with("link", links.join(", ")) }
     }
 }
 
@@ -304,17 +266,12 @@ fn read(request: &Value) -> Result<Draft, Box<Reply>> {
             .ok_or_else(|| Box::new(invalid("state", "custom", "state is not included in the list")))?,
     };
     let (description, target_url) = (text("description")?, text("target_url")?);
-    let context = text("context")?
-        .filter(|context| !context.is_empty())
-        .unwrap_or_else(|| "default".to_owned());
+    let context = text("context")?.filter(|context| !context.is_empty()).unwrap_or_else(|| "default".to_owned());
     let too_long = |field: &str, limit: usize| {
         let message = format!("{field} is too long (maximum is {limit} characters)");
         Box::new(invalid(field, "custom", &message))
     };
-    if description
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > DESCRIPTION_LIMIT)
-    {
+    if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_LIMIT) {
         return Err(too_long("description", DESCRIPTION_LIMIT));
     }
     if context.chars().count() > CONTEXT_LIMIT {
@@ -322,16 +279,7 @@ fn read(request: &Value) -> Result<Draft, Box<Reply>> {
     }
     let is_web = |url: &String| url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
     if !target_url.as_ref().is_none_or(is_web) {
-        return Err(Box::new(invalid(
-            "target_url",
-            "custom",
-            "target_url must use http(s) scheme",
-        )));
+        return Err(Box::new(invalid("target_url", "custom", "target_url must use http(s) scheme")));
     }
-    Ok(Draft {
-        state,
-        context,
-        description,
-        target_url,
-    })
+    Ok(Draft { state, context, description, target_url })
 }

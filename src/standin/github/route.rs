@@ -27,19 +27,13 @@ pub(super) enum Endpoint {
 
 /// Finds the endpoint of a path below the API's address.
 pub(crate) fn route(method: &Method, path: &str) -> Route {
-    let unknown = || Route {
-        operation: format!("{method} {path}"),
-        repository: None,
-        endpoint: Endpoint::Unknown,
-    };
+    let unknown = || Route { operation: format!("{method} {path}"), repository: None, endpoint: Endpoint::Unknown };
     let parts: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let (named, template, rest) = match parts.as_slice() {
-        ["repos", owner, name, rest @ ..] => (
-            Named::FullName(format!("{owner}/{name}")),
-            "/repos/{owner}/{repo}",
-            rest,
-        ),
+        ["repos", owner, name, rest @ ..] => {
+            (Named::FullName(format!("{owner}/{name}")), "/repos/{owner}/{repo}", rest)
+        }
         ["repositories", id, rest @ ..] => match id.parse() {
             Ok(id) => (Named::Id(id), "/repositories/{id}", rest),
             Err(_) => return unknown(),
@@ -57,11 +51,7 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
         }
         _ => return unknown(),
     };
-    Route {
-        operation: format!("{method} {template}{template_rest}"),
-        repository: Some(named),
-        endpoint,
-    }
+    Route { operation: format!("{method} {template}{template_rest}"), repository: Some(named), endpoint }
 }
 
 /// Undoes percent-encoding; what is no encoding stays as it is.
@@ -97,15 +87,7 @@ mod tests {
         assert_eq!(list.endpoint, Endpoint::List("release/1".to_owned()));
         assert_eq!(of("/repos/octo-org/app/commits/release/1/statuses"), list);
         assert_eq!(of("/repositories/7/commits/main/status").repository, Some(Named::Id(7)));
-        assert_eq!(
-            of("/repos/octo-org/app/commits/main/status/").endpoint,
-            Endpoint::Unknown,
-            "a slash too many"
-        );
-        assert_eq!(
-            of("/repos/octo-org/app/statuses/x").endpoint,
-            Endpoint::Unknown,
-            "another method"
-        );
+        assert_eq!(of("/repos/octo-org/app/commits/main/status/").endpoint, Endpoint::Unknown, "a slash too many");
+        assert_eq!(of("/repos/octo-org/app/statuses/x").endpoint, Endpoint::Unknown, "another method");
     }
 }

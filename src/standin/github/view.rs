@@ -15,10 +15,7 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     fn url(&self) -> String {
-        format!(
-            "{}/repos/{}/statuses/{}",
-            self.base, self.repository.full_name, self.sha
-        )
+        format!("{}/repos/{}/statuses/{}", self.base, self.repository.full_name, self.sha)
     }
 
     /// A status without its creator, as the combined status lists it.

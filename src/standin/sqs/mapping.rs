@@ -51,17 +51,11 @@ impl Sqs {
 /// One record of the event that a function is invoked with.
 fn record(message: &Message, arn: &str) -> Value {
     let mut attributes = Map::new();
-    attributes.insert(
-        "ApproximateReceiveCount".into(),
-        json!(message.receive_count.to_string()),
-    );
+    attributes.insert("ApproximateReceiveCount".into(), json!(message.receive_count.to_string()));
     attributes.insert("SentTimestamp".into(), json!(message.sent.as_millis().to_string()));
     attributes.insert("SenderId".into(), json!(message.sender));
     let first = message.first_received.unwrap_or(message.sent);
-    attributes.insert(
-        "ApproximateFirstReceiveTimestamp".into(),
-        json!(first.as_millis().to_string()),
-    );
+    attributes.insert("ApproximateFirstReceiveTimestamp".into(), json!(first.as_millis().to_string()));
     if let Some(header) = &message.trace_header {
         attributes.insert("AWSTraceHeader".into(), json!(header));
     }
@@ -108,16 +102,9 @@ mod tests {
     fn what_succeeded_is_deleted_and_what_failed_comes_back() {
         let mut sqs = sqs();
         let event = sqs.poll_mapping(NOW, "work", 10).unwrap();
-        assert_eq!(
-            event["Records"][0]["eventSourceARN"],
-            "arn:aws:sqs:us-east-1:123456789012:work"
-        );
+        assert_eq!(event["Records"][0]["eventSourceARN"], "arn:aws:sqs:us-east-1:123456789012:work");
         let id = &event["Records"][1]["messageId"];
-        sqs.settle_mapping(
-            "work",
-            &event,
-            Ok(&json!({"batchItemFailures": [{"itemIdentifier": id}]})),
-        );
+        sqs.settle_mapping("work", &event, Ok(&json!({"batchItemFailures": [{"itemIdentifier": id}]})));
         assert_eq!(sqs.bodies("work"), ["bad"]);
         let again = sqs.poll_mapping(NOW + Duration::from_secs(30), "work", 10).unwrap();
         assert_eq!(again["Records"][0]["attributes"]["ApproximateReceiveCount"], "2");
@@ -128,11 +115,7 @@ mod tests {
         let mut sqs = sqs();
         let event = sqs.poll_mapping(NOW, "work", 10).unwrap();
         sqs.settle_mapping("work", &event, Err(()));
-        sqs.settle_mapping(
-            "work",
-            &event,
-            Ok(&json!({"batchItemFailures": [{"itemIdentifier": ""}]})),
-        );
+        sqs.settle_mapping("work", &event, Ok(&json!({"batchItemFailures": [{"itemIdentifier": ""}]})));
         assert_eq!(sqs.bodies("work").len(), 2);
         sqs.settle_mapping("work", &event, Ok(&json!({})));
         assert!(sqs.is_empty("work"));

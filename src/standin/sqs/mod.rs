@@ -30,12 +30,7 @@ impl QueueSpec {
     /// A standard queue with the service's defaults: 30 s of visibility timeout, four days of retention, no redrive.
     pub fn new(name: &str) -> Self {
         let (visibility, retention) = (Duration::from_secs(30), Duration::from_secs(4 * 86_400));
-        Self {
-            name: name.to_owned(),
-            visibility,
-            retention,
-            redrive: None,
-        }
+        Self { name: name.to_owned(), visibility, retention, redrive: None }
     }
 
     /// How long a received message stays invisible.
@@ -137,12 +132,7 @@ pub struct Sqs {
 
 impl Sqs {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
-        Self {
-            queues: BTreeMap::new(),
-            ids: Ids::new(seed, "sqs"),
-            shuffled: false,
-            now,
-        }
+        Self { queues: BTreeMap::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
     }
 
     /// Creates a queue, or changes the settings of the one that has this name.
@@ -178,8 +168,7 @@ impl Sqs {
     /// Puts a raw message on a queue that can be received after a delay.
     pub fn inject_after(&mut self, now: Timestamp, queue: &str, body: &str, delay: Duration) -> bool {
         self.now = self.now.max(now);
-        self.push(now, queue, body.to_owned(), delay, Map::new(), None)
-            .is_some()
+        self.push(now, queue, body.to_owned(), delay, Map::new(), None).is_some()
     }
 
     fn push(
@@ -211,11 +200,7 @@ impl Sqs {
 
     fn views(&self, queue: &str, wanted: impl Fn(&Message) -> bool) -> Vec<MessageView> {
         let messages = self.queues.get(queue).map_or(&[][..], |queue| &queue.messages);
-        messages
-            .iter()
-            .filter(|message| wanted(message))
-            .map(Message::view)
-            .collect()
+        messages.iter().filter(|message| wanted(message)).map(Message::view).collect()
     }
 
     /// The messages of a queue that can be received at `now`, in the order in which they were sent.
@@ -235,10 +220,7 @@ impl Sqs {
 
     /// The body of every message that a queue holds, whatever its state: what lies in a dead-letter queue.
     pub fn bodies(&self, queue: &str) -> Vec<String> {
-        self.views(queue, |_| true)
-            .into_iter()
-            .map(|message| message.body)
-            .collect()
+        self.views(queue, |_| true).into_iter().map(|message| message.body).collect()
     }
 
     /// Whether a queue holds nothing at all.
@@ -253,10 +235,8 @@ impl Sqs {
         let Some(queue) = self.queues.get_mut(dead_letter_queue) else {
             return 0;
         };
-        let (moved, stays): (Vec<_>, Vec<_>) = queue
-            .messages
-            .drain(..)
-            .partition(|message| message.dead_letter_source.is_some());
+        let (moved, stays): (Vec<_>, Vec<_>) =
+            queue.messages.drain(..).partition(|message| message.dead_letter_source.is_some());
         queue.messages = stays;
         let count = moved.len();
         for mut message in moved {
@@ -277,10 +257,7 @@ impl Sqs {
     /// When a message of any queue next becomes visible.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let messages = self.queues.values().flat_map(|queue| &queue.messages);
-        messages
-            .map(|message| message.available)
-            .filter(|available| *available > now)
-            .min()
+        messages.map(|message| message.available).filter(|available| *available > now).min()
     }
 
     /// Forgets what is older than its queue keeps messages.
@@ -305,9 +282,8 @@ impl Sqs {
             queue.messages = kept;
             dead.extend(moved.into_iter().map(|message| (target.clone(), message)));
         }
-        let mut order: Vec<usize> = (0..queue.messages.len())
-            .filter(|at| queue.messages[*at].available <= now)
-            .collect();
+        let mut order: Vec<usize> =
+            (0..queue.messages.len()).filter(|at| queue.messages[*at].available <= now).collect();
         order.sort_by_key(|at| queue.messages[*at].available);
         if self.shuffled {
             for at in (1..order.len()).rev() {
@@ -345,9 +321,7 @@ impl Sqs {
     fn delete(&mut self, name: &str, handle: &str) -> Option<()> {
         let (id, count) = read_handle(handle)?;
         let queue = self.queues.get_mut(name)?;
-        queue
-            .messages
-            .retain(|message| message.id != id || message.receive_count != count);
+        queue.messages.retain(|message| message.id != id || message.receive_count != count);
         Some(())
     }
 }
@@ -365,11 +339,7 @@ mod tests {
     fn sqs() -> Sqs {
         let mut sqs = Sqs::new(NOW, 1);
         sqs.create(QueueSpec::new("dead"));
-        sqs.create(
-            QueueSpec::new("work")
-                .visibility(Duration::from_secs(180))
-                .redrive("dead", 2),
-        );
+        sqs.create(QueueSpec::new("work").visibility(Duration::from_secs(180)).redrive("dead", 2));
         sqs
     }
 

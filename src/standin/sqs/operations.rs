@@ -55,25 +55,16 @@ impl Sqs {
         if self.queues.contains_key(name) {
             return Ok(name.to_owned());
         }
-        Err(AwsError::new(
-            "QueueDoesNotExist",
-            "The specified queue does not exist.",
-        ))
+        Err(AwsError::new("QueueDoesNotExist", "The specified queue does not exist."))
     }
 
     fn send(&mut self, now: Timestamp, name: &str, entry: &Value) -> Result<Value, AwsError> {
         let message = entry["MessageBody"].as_str().unwrap_or_default();
         if message.is_empty() {
-            return Err(AwsError::new(
-                "MissingParameter",
-                "The request must contain the parameter MessageBody.",
-            ));
+            return Err(AwsError::new("MissingParameter", "The request must contain the parameter MessageBody."));
         }
         if !text::is_legal(message) {
-            return Err(AwsError::new(
-                "InvalidMessageContents",
-                "Invalid characters found in the message body.",
-            ));
+            return Err(AwsError::new("InvalidMessageContents", "Invalid characters found in the message body."));
         }
         if !entry["MessageDeduplicationId"].is_null() {
             return Err(invalid("MessageDeduplicationId is not valid for a standard queue."));
@@ -82,9 +73,7 @@ impl Sqs {
         let delay = match u64::try_from(seconds).map(Duration::from_secs) {
             Ok(delay) if delay <= MAX_DELAY => delay,
             _ => {
-                return Err(invalid(format!(
-                    "Value {seconds} for parameter DelaySeconds is invalid."
-                )));
+                return Err(invalid(format!("Value {seconds} for parameter DelaySeconds is invalid.")));
             }
         };
         let attributes = entry["MessageAttributes"].as_object().cloned().unwrap_or_default();
@@ -92,12 +81,7 @@ impl Sqs {
             return Err(invalid("Number of message attributes exceeds the allowed maximum 10."));
         }
         for (attribute, value) in &attributes {
-            let kind = value["DataType"]
-                .as_str()
-                .unwrap_or_default()
-                .split('.')
-                .next()
-                .unwrap_or_default();
+            let kind = value["DataType"].as_str().unwrap_or_default().split('.').next().unwrap_or_default();
             if !matches!(kind, "String" | "Number") || value["StringValue"].as_str().is_none_or(str::is_empty) {
                 return Err(invalid(format!("The message attribute '{attribute}' is not valid.")));
             }
@@ -105,42 +89,24 @@ impl Sqs {
         if text::size(message, &attributes) > text::LIMIT {
             return Err(invalid(format!("Message must be shorter than {} bytes.", text::LIMIT)));
         }
-        let system = entry["MessageSystemAttributes"]
-            .as_object()
-            .cloned()
-            .unwrap_or_default();
-        let trace = system
-            .get("AWSTraceHeader")
-            .and_then(|value| value["StringValue"].as_str())
-            .map(str::to_owned);
+        let system = entry["MessageSystemAttributes"].as_object().cloned().unwrap_or_default();
+        let trace = system.get("AWSTraceHeader").and_then(|value| value["StringValue"].as_str()).map(str::to_owned);
         let mut answer = Map::new();
         answer.insert("MD5OfMessageBody".into(), json!(text::md5(message)));
         if !attributes.is_empty() {
-            answer.insert(
-                "MD5OfMessageAttributes".into(),
-                json!(text::md5_of_attributes(&attributes)),
-            );
+            answer.insert("MD5OfMessageAttributes".into(), json!(text::md5_of_attributes(&attributes)));
         }
         if !system.is_empty() {
-            answer.insert(
-                "MD5OfMessageSystemAttributes".into(),
-                json!(text::md5_of_attributes(&system)),
-            );
+            answer.insert("MD5OfMessageSystemAttributes".into(), json!(text::md5_of_attributes(&system)));
         }
-        let id = self
-            .push(now, name, message.to_owned(), delay, attributes, trace)
-            .unwrap_or_default();
+        let id = self.push(now, name, message.to_owned(), delay, attributes, trace).unwrap_or_default();
         answer.insert("MessageId".into(), json!(id));
         Ok(Value::Object(answer))
     }
 
     fn send_batch(&mut self, now: Timestamp, name: &str, body: &Value) -> Result<Value, AwsError> {
         let entries = entries(body)?;
-        let total: usize = entries
-            .iter()
-            .filter_map(|entry| entry["MessageBody"].as_str())
-            .map(str::len)
-            .sum();
+        let total: usize = entries.iter().filter_map(|entry| entry["MessageBody"].as_str()).map(str::len).sum();
         if total > text::LIMIT {
             let message = format!("Batch requests cannot be longer than {} bytes.", text::LIMIT);
             return Err(AwsError::new("BatchRequestTooLong", message));
@@ -163,16 +129,9 @@ impl Sqs {
         let max = usize::try_from(max).unwrap_or(10);
         let messages = self.receive(now, name, max, timeout);
         let source_arn = |queue: &str| self.queues.get(queue).map(Queue::arn);
-        let shown: Vec<Value> = messages
-            .iter()
-            .map(|message| show(message, &system, &named, &source_arn))
-            .collect();
+        let shown: Vec<Value> = messages.iter().map(|message| show(message, &system, &named, &source_arn)).collect();
         // Without a message the member is absent, not an empty list.
-        Ok(if shown.is_empty() {
-            json!({})
-        } else {
-            json!({"Messages": shown})
-        })
+        Ok(if shown.is_empty() { json!({}) } else { json!({"Messages": shown}) })
     }
 
     fn delete_one(&mut self, name: &str, entry: &Value) -> Result<(), AwsError> {
@@ -194,10 +153,7 @@ impl Sqs {
             message.id == id && message.receive_count == count && message.in_flight && message.available > now
         };
         let message = queue.messages.iter_mut().find(in_flight).ok_or_else(|| {
-            AwsError::new(
-                "MessageNotInflight",
-                "The message is not available for a visibility timeout change.",
-            )
+            AwsError::new("MessageNotInflight", "The message is not available for a visibility timeout change.")
         })?;
         message.available = now + Duration::from_secs(seconds);
         Ok(())
@@ -205,12 +161,8 @@ impl Sqs {
 
     fn attributes(&self, now: Timestamp, name: &str, body: &Value) -> Result<Value, AwsError> {
         let queue = self.queues.get(name).ok_or_else(|| invalid("no such queue"))?;
-        let asked: Vec<&str> = body["AttributeNames"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let asked: Vec<&str> =
+            body["AttributeNames"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let seconds = |duration: Duration| duration.as_secs().to_string();
         let created = queue.created.as_secs().to_string();
         let mut all = vec![
@@ -223,14 +175,8 @@ impl Sqs {
             ("CreatedTimestamp", created.clone()),
             ("LastModifiedTimestamp", created),
             ("ApproximateNumberOfMessages", self.visible(now, name).len().to_string()),
-            (
-                "ApproximateNumberOfMessagesNotVisible",
-                self.in_flight(now, name).len().to_string(),
-            ),
-            (
-                "ApproximateNumberOfMessagesDelayed",
-                self.delayed(now, name).len().to_string(),
-            ),
+            ("ApproximateNumberOfMessagesNotVisible", self.in_flight(now, name).len().to_string()),
+            ("ApproximateNumberOfMessagesDelayed", self.delayed(now, name).len().to_string()),
             ("SqsManagedSseEnabled", "true".to_owned()),
         ];
         if let Some((target, max)) = &queue.spec.redrive {
@@ -239,16 +185,9 @@ impl Sqs {
             all.push(("RedrivePolicy", policy.to_string()));
         }
         let wanted = |name: &str| asked.contains(&"All") || asked.contains(&name);
-        let shown: Map<String, Value> = all
-            .into_iter()
-            .filter(|(name, _)| wanted(name))
-            .map(|(name, value)| (name.into(), json!(value)))
-            .collect();
-        Ok(if shown.is_empty() {
-            json!({})
-        } else {
-            json!({"Attributes": shown})
-        })
+        let shown: Map<String, Value> =
+            all.into_iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.into(), json!(value))).collect();
+        Ok(if shown.is_empty() { json!({}) } else { json!({"Attributes": shown}) })
     }
 }
 
@@ -278,12 +217,8 @@ fn show(message: &Message, system: &[String], named: &[String], arn: &dyn Fn(&st
         let prefixed = |asked: &String| asked.strip_suffix(".*").is_some_and(|prefix| name.starts_with(prefix));
         wanted(named, name) || named.iter().any(prefixed)
     };
-    let own: Map<String, Value> = message
-        .attributes
-        .iter()
-        .filter(|(name, _)| chosen(name))
-        .map(|(n, v)| (n.clone(), v.clone()))
-        .collect();
+    let own: Map<String, Value> =
+        message.attributes.iter().filter(|(name, _)| chosen(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
     let mut shown = Map::new();
     shown.insert("MessageId".into(), json!(message.id));
     shown.insert("ReceiptHandle".into(), json!(message.handle()));
@@ -303,10 +238,7 @@ fn show(message: &Message, system: &[String], named: &[String], arn: &dyn Fn(&st
 fn entries(body: &Value) -> Result<&[Value], AwsError> {
     let entries = body["Entries"].as_array().map_or(&[][..], Vec::as_slice);
     if entries.is_empty() {
-        return Err(AwsError::new(
-            "EmptyBatchRequest",
-            "There should be at least one entry in the request.",
-        ));
+        return Err(AwsError::new("EmptyBatchRequest", "There should be at least one entry in the request."));
     }
     if entries.len() > 10 {
         let message = "Maximum number of entries per request are 10.";
@@ -314,19 +246,13 @@ fn entries(body: &Value) -> Result<&[Value], AwsError> {
     }
     let mut ids: Vec<&str> = entries.iter().filter_map(|entry| entry["Id"].as_str()).collect();
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if ids
-        .iter()
-        .any(|id| id.is_empty() || id.len() > 80 || !id.chars().all(legal))
-    {
+    if ids.iter().any(|id| id.is_empty() || id.len() > 80 || !id.chars().all(legal)) {
         let message = "A batch entry id can only contain alphanumeric characters, hyphens and underscores.";
         return Err(AwsError::new("InvalidBatchEntryId", message));
     }
     ids.sort_unstable();
     if ids.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(AwsError::new(
-            "BatchEntryIdsNotDistinct",
-            "Ids of the entries are not distinct.",
-        ));
+        return Err(AwsError::new("BatchEntryIdsNotDistinct", "Ids of the entries are not distinct."));
     }
     Ok(entries)
 }
@@ -353,9 +279,9 @@ fn bounded(body: &Value, member: &str, min: u64, max: u64) -> Result<Option<u64>
     };
     match u64::try_from(number) {
         Ok(number) if (min..=max).contains(&number) => Ok(Some(number)),
-        _ => Err(invalid(format!(
-            "Value {number} for parameter {member} is invalid. Must be between {min} and {max}."
-        ))),
+        _ => {
+            Err(invalid(format!("Value {number} for parameter {member} is invalid. Must be between {min} and {max}.")))
+        }
     }
 }
 
@@ -393,9 +319,7 @@ mod tests {
     #[test]
     fn a_message_is_sent_received_and_deleted() {
         let mut sqs = sqs();
-        let sent = ask(&mut sqs, "SendMessage", json!({"MessageBody": "abc"}))
-            .unwrap()
-            .unwrap();
+        let sent = ask(&mut sqs, "SendMessage", json!({"MessageBody": "abc"})).unwrap().unwrap();
         assert_eq!(sent["MD5OfMessageBody"], "900150983cd24fb0d6963f7d28e17f72");
         let asked = json!({"MessageSystemAttributeNames": ["All"], "WaitTimeSeconds": 20});
         let got = ask(&mut sqs, "ReceiveMessage", asked).unwrap().unwrap();
@@ -412,22 +336,10 @@ mod tests {
     fn what_the_service_refuses_is_refused() {
         assert_eq!(refused(json!({"MessageBody": ""})), "MissingParameter");
         assert_eq!(refused(json!({"MessageBody": "a\u{0}"})), "InvalidMessageContents");
-        assert_eq!(
-            refused(json!({"MessageBody": "a", "DelaySeconds": 901})),
-            "InvalidParameterValue"
-        );
-        assert_eq!(
-            refused(json!({"MessageBody": "a", "DelaySeconds": -1})),
-            "InvalidParameterValue"
-        );
-        assert_eq!(
-            refused(json!({"MessageBody": "x".repeat(1_048_577)})),
-            "InvalidParameterValue"
-        );
-        assert_eq!(
-            refused(json!({"MessageBody": "a", "Delay": 1})),
-            "SerializationException"
-        );
+        assert_eq!(refused(json!({"MessageBody": "a", "DelaySeconds": 901})), "InvalidParameterValue");
+        assert_eq!(refused(json!({"MessageBody": "a", "DelaySeconds": -1})), "InvalidParameterValue");
+        assert_eq!(refused(json!({"MessageBody": "x".repeat(1_048_577)})), "InvalidParameterValue");
+        assert_eq!(refused(json!({"MessageBody": "a", "Delay": 1})), "SerializationException");
         assert!(ask(&mut sqs(), "SendMessage", json!({"MessageBody": "x".repeat(1_048_576)})).is_ok());
         let unknown = json!({"QueueUrl": "http://127.0.0.1:1/123456789012/other", "MessageBody": "a"});
         let error = sqs().call(NOW, "SendMessage", &unknown, "").unwrap_err();
@@ -438,9 +350,7 @@ mod tests {
     fn a_batch_answers_for_each_entry() {
         let mut sqs = sqs();
         let entries = json!([{"Id": "a", "MessageBody": "x"}, {"Id": "b", "MessageBody": "y", "DelaySeconds": 1000}]);
-        let answer = ask(&mut sqs, "SendMessageBatch", json!({"Entries": entries}))
-            .unwrap()
-            .unwrap();
+        let answer = ask(&mut sqs, "SendMessageBatch", json!({"Entries": entries})).unwrap().unwrap();
         assert_eq!(answer["Successful"][0]["Id"], "a");
         assert_eq!(answer["Failed"][0]["Id"], "b");
         let twice = json!([{"Id": "a", "MessageBody": "x"}, {"Id": "a", "MessageBody": "y"}]);
@@ -467,9 +377,7 @@ mod tests {
         let asked = json!({"AttributeNames": ["ApproximateNumberOfMessages"]});
         let answer = ask(&mut sqs, "GetQueueAttributes", asked).unwrap().unwrap();
         assert_eq!(answer, json!({"Attributes": {"ApproximateNumberOfMessages": "0"}}));
-        let answer = sqs
-            .call(NOW, "GetQueueUrl", &json!({"QueueName": "work"}), "http://127.0.0.1:1")
-            .unwrap();
+        let answer = sqs.call(NOW, "GetQueueUrl", &json!({"QueueName": "work"}), "http://127.0.0.1:1").unwrap();
         assert_eq!(answer.unwrap()["QueueUrl"], URL);
     }
 }
