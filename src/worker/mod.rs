@@ -55,7 +55,7 @@ struct KnownGitHub {
     client: Arc<GitHub>,
 }
 
-/// A pipeline and an execution of it.
+/// A pipeline, and an execution of it or the push that is to start one.
 type About = (String, String);
 
 /// One message of a batch.
@@ -78,8 +78,8 @@ impl Worker {
     /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back
     /// to the queue, and after five receives to the dead-letter queue.
     ///
-    /// Messages about one execution are taken one after the other, for two at the same time would post the same; all
-    /// else runs side by side, and one that fails does not hurt another.
+    /// Messages about one execution are taken as one, for two at the same time would post the same; all else runs side by
+    /// side, and one that fails does not hurt another.
     pub async fn handle(&self, batch: SqsEvent, time: Duration) -> SqsBatchResponse {
         let now = self.clock.now();
         let until = now + time.saturating_sub(RESERVE.min(time / 4));
@@ -272,14 +272,15 @@ fn needs_mending(cause: &Cause) -> bool {
 }
 
 impl Record {
-    /// What the message is about, where it is about an execution.
+    /// What the message is about, where several about the same may come.
     fn about(&self) -> Option<About> {
         match &self.work {
             Work::Event(event) => Some((event.pipeline.clone(), event.execution.clone())),
             Work::Ours(message) => match &message.job {
                 Job::Follow(job) => Some((job.pipeline.clone(), job.execution.clone())),
                 Job::Look(job) => Some((job.pipeline.clone(), job.execution.clone())),
-                Job::Start(_) | Job::Skip(_) => None,
+                Job::Start(job) => Some((job.pipeline.clone(), job.token.clone())),
+                Job::Skip(_) => None,
             },
         }
     }
