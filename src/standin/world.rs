@@ -269,8 +269,7 @@ impl World {
         if request.method() != http::Method::POST {
             return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
         }
-        let signed = header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
-        if !signed {
+        if access_key(request).is_none() {
             return Err(AwsError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
         }
         let content_type = header("content-type").unwrap_or_default();
@@ -303,6 +302,7 @@ impl World {
         self.journal.push(Call {
             at: self.now,
             service,
+            caller: access_key(request).map(str::to_owned),
             operation,
             path,
             request: shown,
@@ -311,6 +311,12 @@ impl World {
             fault: fault.map(Fault::name),
         });
     }
+}
+
+/// The id of the access key in a request's signature.
+fn access_key(request: &Request<Bytes>) -> Option<&str> {
+    let signature = request.headers().get("authorization")?.to_str().ok()?;
+    signature.strip_prefix("AWS4-HMAC-SHA256 Credential=")?.split('/').next()
 }
 
 /// A request's body for the journal: JSON as it is, a text as a string, nothing as null.
