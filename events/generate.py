@@ -122,12 +122,12 @@ def function_url(headers, body, name, encode=False):
 
 
 def api_gateway_http(headers, body, name):
-    """An HTTP API's event: payload format 2.0 as well, with a route of its own."""
+    """An HTTP API's event: payload format 2.0 as well, with a route of its own, and a stage in front of the path."""
     host = f"{HTTP_API_ID}.execute-api.{REGION}.amazonaws.com"
     return {
         "version": "2.0",
         "routeKey": "POST /webhook",
-        "rawPath": "/webhook",
+        "rawPath": "/prod/webhook",
         "rawQueryString": "",
         "headers": lower(with_forwarding(headers, host, body)),
         "requestContext": {
@@ -137,14 +137,14 @@ def api_gateway_http(headers, body, name):
             "domainPrefix": HTTP_API_ID,
             "http": {
                 "method": "POST",
-                "path": "/webhook",
+                "path": "/prod/webhook",
                 "protocol": "HTTP/1.1",
                 "sourceIp": SOURCE_IP,
                 "userAgent": USER_AGENT,
             },
             "requestId": "Uq3xYhZ7oAMEPzg=",
             "routeKey": "POST /webhook",
-            "stage": "$default",
+            "stage": "prod",
             "time": TIME,
             "timeEpoch": TIME_EPOCH,
         },

@@ -43,6 +43,9 @@ const MAX_TAGS: usize = 3;
 pub enum GitHubError {
     #[error("GitHub is out of reach or fails: {0}")]
     Unavailable(String),
+    /// A status was sent, and what became of it is not known: it may be there, or still get there.
+    #[error("GitHub did not say what became of a status: {0}")]
+    Uncertain(String),
     #[error("GitHub's rate limit is used up ({why}); it may be called again in {} s", .wait.as_secs())]
     RateLimited { wait: Duration, why: String },
     #[error("GitHub does not take the token: {0}; put a valid one in place of the expired or revoked one")]
@@ -163,8 +166,11 @@ impl GitHub {
         let path = format!("/repos/{repository}/statuses/{commit}");
         let state = report.state.as_str();
         let body = NewStatus { state, target_url, description: &report.description, context: &report.context };
-        self.call(Method::POST, &path, Some(&body)).await?;
-        Ok(())
+        match self.call(Method::POST, &path, Some(&body)).await {
+            Ok(_) => Ok(()),
+            Err(GitHubError::Unavailable(why)) => Err(GitHubError::Uncertain(why)),
+            Err(error) => Err(error),
+        }
     }
 
     /// The commit that an annotated tag's object leads to; a commit leads to itself.

@@ -283,6 +283,23 @@ async fn a_late_worker_with_an_old_reading_does_not_have_the_last_word() {
     }
 }
 
+/// Promise 4: a status whose worker gave up waiting, and which GitHub takes all the same, has not the last word either.
+#[tokio::test]
+async fn a_status_that_lands_late_does_not_stay() {
+    for nth in 1..=9 {
+        let scene = Scene::new().await;
+        let post = "POST /repos/{owner}/{repo}/statuses/{sha}";
+        let late = Fault::LandsLate(Duration::from_secs(9));
+        scene.local.world().faults().add("github", post, When::Nth(nth), late);
+        let short =
+            Script::new().on("Build", "Build", Outcome::succeed(2)).on("Staging", "Deploy", Outcome::succeed(2));
+        scene.local.world().pipelines().script(sample::PIPELINE, short);
+        scene.push("Say hello").await;
+        scene.run().await;
+        scene.assert_truth();
+    }
+}
+
 /// Promise 4: events are hints.
 #[tokio::test]
 async fn events_that_are_lost_late_or_doubled_change_nothing() {

@@ -1,5 +1,7 @@
 //! CodePipeline, mapped to the domain's types at once.
 
+use std::collections::HashSet;
+
 use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
@@ -99,6 +101,7 @@ impl CodePipeline {
     async fn actions(&self, pipeline: &str, execution: &str) -> Result<Vec<ActionRun>, PipelineError> {
         let filter = ActionExecutionFilter::builder().pipeline_execution_id(execution).build();
         let mut actions = Vec::new();
+        let mut seen = HashSet::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
             let call = self.client.list_action_executions().pipeline_name(pipeline).filter(filter.clone());
@@ -107,7 +110,10 @@ impl CodePipeline {
             // The filter is the service's business, but a run of another execution must never be taken for ours.
             let ours =
                 details.filter(|detail| detail.pipeline_execution_id.as_deref().is_none_or(|id| id == execution));
-            actions.extend(ours.filter_map(action));
+            // Pages shift while actions begin, and an entry may then come twice.
+            let new =
+                ours.filter(|detail| detail.action_execution_id.as_ref().is_none_or(|id| seen.insert(id.clone())));
+            actions.extend(new.filter_map(action));
             next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
                 break;

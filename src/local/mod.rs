@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_lambda_events::sqs::SqsEvent;
-use aws_sdk_sqs::config::Credentials;
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -37,9 +37,11 @@ pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 const VISIBILITY: Duration = Duration::from_secs(180);
 const MAX_RECEIVES: u32 = 5;
 
+// As the template names them in a stack called `pipehook`: what the functions were seen to ask for is held against the
+// roles that it gives them.
 const CONFIG_PARAMETER: &str = "/pipehook/config";
-const SECRET_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook/webhook-secret";
-const TOKEN_PARAMETER: &str = "/pipehook/github-token";
+const SECRET_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-webhook";
+const TOKEN_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-github-token";
 
 /// The system, set up and empty.
 pub struct Local {
@@ -80,8 +82,8 @@ impl Local {
             let now = clock.now();
             let config = format!("[github]\napi_url = \"{}\"\n{}", server.github_api_url(), setup.routes);
             world.parameters().put(now, CONFIG_PARAMETER, &config);
-            world.parameters().put_secure(now, TOKEN_PARAMETER, setup.github_token);
-            world.parameters().put_secret(now, secret_name(), setup.webhook_secret);
+            world.parameters().put_secret(now, secret_name(TOKEN_PARAMETER), setup.github_token);
+            world.parameters().put_secret(now, secret_name(SECRET_PARAMETER), setup.webhook_secret);
         }
         let (webhook, worker) = functions(&sdk_config, &server, &clock);
         Ok(Self { world, server, sdk_config, clock, webhook, worker })
@@ -124,12 +126,12 @@ impl Local {
 
     pub fn put_webhook_secret(&self, secret: &str) {
         let now = self.clock.now();
-        self.world().parameters().put_secret(now, secret_name(), secret);
+        self.world().parameters().put_secret(now, secret_name(SECRET_PARAMETER), secret);
     }
 
     pub fn put_github_token(&self, token: &str) {
         let now = self.clock.now();
-        self.world().parameters().put_secure(now, TOKEN_PARAMETER, token);
+        self.world().parameters().put_secret(now, secret_name(TOKEN_PARAMETER), token);
     }
 
     /// The next batch for the worker, as the event source mapping gives it; `None` where no message is visible.
@@ -200,8 +202,8 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn secret_name() -> &'static str {
-    SECRET_PARAMETER.trim_start_matches("/aws/reference/secretsmanager/")
+fn secret_name(parameter: &str) -> &str {
+    parameter.trim_start_matches("/aws/reference/secretsmanager/")
 }
 
 fn functions(sdk_config: &SdkConfig, server: &Server, clock: &Clock) -> (Webhook, Worker) {
@@ -214,19 +216,27 @@ fn functions(sdk_config: &SdkConfig, server: &Server, clock: &Clock) -> (Webhook
         };
         Some(value.to_owned())
     };
-    let settings = |function| SettingsStore::new(sdk_config, function, clock.clone(), &env);
-    let queue = || Queue::new(sdk_config, server.queue_url(QUEUE));
-    let webhook = Webhook { settings: settings(Function::Webhook), queue: queue(), clock: clock.clone() };
-    let pipelines = CodePipeline::new(sdk_config);
-    let worker = Worker::new(settings(Function::Worker), queue(), pipelines, clock.clone(), REGION.to_owned());
+    let settings = |sdk_config, function| SettingsStore::new(sdk_config, function, clock.clone(), &env);
+    let queue = |sdk_config| Queue::new(sdk_config, server.queue_url(QUEUE));
+    let own = &signed_as(sdk_config, "webhook");
+    let webhook = Webhook { settings: settings(own, Function::Webhook), queue: queue(own), clock: clock.clone() };
+    let own = &signed_as(sdk_config, "worker");
+    let pipelines = CodePipeline::new(own);
+    let settings = settings(own, Function::Worker);
+    let worker = Worker::new(settings, queue(own), pipelines, clock.clone(), REGION.to_owned());
     (webhook, worker)
+}
+
+/// With credentials of a function's own, as each has those of its role: the journal tells by them who called.
+fn signed_as(sdk_config: &SdkConfig, function: &'static str) -> SdkConfig {
+    let credentials = Credentials::new(function, "stand-in", None, None, "stand-in");
+    sdk_config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
 async fn sdk_config(endpoint: &str) -> SdkConfig {
     loader(Patience::WORKER)
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
-        .credentials_provider(Credentials::new("stand-in", "stand-in", None, None, "stand-in"))
         .http_client(Builder::new().build_http())
         .load()
         .await

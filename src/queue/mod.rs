@@ -48,7 +48,11 @@ impl Queue {
         let body = message.to_body()?;
         let seconds = delay.min(MAX_DELAY).as_millis().div_ceil(1000) as i32;
         let send = self.client.send_message().queue_url(&self.url).message_body(body).delay_seconds(seconds);
-        send.send().await.map_err(|error| SendError::Sqs(DisplayErrorContext(&error).to_string()))?;
+        let sent = send.send().await.map_err(|error| SendError::Sqs(DisplayErrorContext(&error).to_string()))?;
+        // SQS names every message that it took. An answer without a name is some other server's.
+        if sent.message_id().is_none_or(str::is_empty) {
+            return Err(SendError::Sqs("its answer names no message".to_owned()));
+        }
         Ok(())
     }
 }

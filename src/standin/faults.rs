@@ -32,6 +32,9 @@ pub enum Fault {
     LostBefore,
     /// The call is carried out, and its answer is lost.
     LostAfter,
+    /// At GitHub: no answer comes, and after this long the call is carried out all the same. At AWS as
+    /// [`Fault::LostAfter`].
+    LandsLate(Duration),
     /// The call is carried out, and its answer comes late.
     Delay(Duration),
     /// The role or the token may not do this: `AccessDeniedException`, at GitHub 403.
@@ -55,6 +58,7 @@ impl Fault {
             Self::Nonsense => "nonsense",
             Self::LostBefore => "lost before",
             Self::LostAfter => "lost after",
+            Self::LandsLate(_) => "lands late",
             Self::Delay(_) => "delay",
             Self::AccessDenied => "access denied",
             Self::Unauthorized => "unauthorized",
@@ -66,7 +70,7 @@ impl Fault {
     /// The answer that an AWS service gives instead of doing its work; `None` where it does its work.
     pub(crate) fn at_aws(self, service: AwsService, operation: &str) -> Option<Reply> {
         let error = match self {
-            Self::LostBefore | Self::LostAfter | Self::Delay(_) => return None,
+            Self::LostBefore | Self::LostAfter | Self::LandsLate(_) | Self::Delay(_) => return None,
             Self::BadGateway => return Some(bad_gateway()),
             Self::Nonsense => return Some(nonsense()),
             Self::Throttle | Self::SecondaryLimit { .. } | Self::PrimaryLimit { .. } => {
@@ -107,7 +111,7 @@ impl Fault {
             Reply::json(status, json!({"message": message, "documentation_url": "https://docs.github.com/rest"}))
         };
         Some(match self {
-            Self::LostBefore | Self::LostAfter | Self::Delay(_) => return None,
+            Self::LostBefore | Self::LostAfter | Self::LandsLate(_) | Self::Delay(_) => return None,
             Self::ServerError | Self::BadGateway => bad_gateway(),
             Self::Nonsense => nonsense(),
             Self::Throttle => {

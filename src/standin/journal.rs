@@ -5,13 +5,15 @@ use serde_json::{Value, json};
 use super::moment;
 use crate::domain::time::Timestamp;
 
-/// One call that reached the world. Headers are left out, so that no credential ever lies in a journal.
+/// One call that reached the world. Of the headers there is only who called, so that no credential ever lies in a journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// When it was handled.
     pub at: Timestamp,
     /// `codepipeline`, `sqs`, `ssm`, `github`, or `unknown`.
     pub service: &'static str,
+    /// Who called AWS: the id of the access key (which is no secret) that the request was signed with; none at GitHub.
+    pub caller: Option<String>,
     /// The operation's name; for GitHub the method and the path's template,
     /// `POST /repos/{owner}/{repo}/statuses/{sha}`.
     pub operation: String,
@@ -33,6 +35,7 @@ impl Call {
         json!({
             "at": moment::millis(self.at),
             "service": self.service,
+            "caller": self.caller,
             "operation": self.operation,
             "path": self.path,
             "request": self.request,

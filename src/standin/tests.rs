@@ -258,7 +258,11 @@ fn faults_meet_calls_before_or_after_their_effect() {
     assert_eq!(respond(&mut world, NOW, &get).status(), 200);
     let faults: Vec<_> = world.journal().iter().map(|call| call.fault).collect();
     assert_eq!(faults[..2], [Some("lost before"), Some("lost after")]);
-    assert!(!world.journal_json_lines().contains("Bearer"), "no credential lies in the journal");
+    let callers: Vec<_> = world.journal().iter().map(|call| call.caller.as_deref()).collect();
+    assert_eq!(callers[..2], [None, None], "a token at GitHub is not written down");
+    assert_eq!(callers.last(), Some(&Some("AKIA")), "an access key's id is no secret");
+    let journal = world.journal_json_lines();
+    assert!(!journal.contains("Bearer") && !journal.contains("aws4_request"), "no credential lies in the journal");
 }
 
 #[tokio::test]

@@ -63,6 +63,8 @@ pub struct World {
     parameters: Ssm,
     faults: Faults,
     deliveries: Vec<Delivery>,
+    /// Requests to GitHub that are carried out later, when nobody waits for them any more.
+    late: Vec<(Timestamp, Request<Bytes>)>,
     journal: Vec<Call>,
     ids: Ids,
 }
@@ -78,6 +80,7 @@ impl World {
             parameters: Ssm::default(),
             faults: Faults::new(seed),
             deliveries: Vec::new(),
+            late: Vec::new(),
             journal: Vec::new(),
             ids: Ids::new(seed, "requests"),
         }
@@ -156,13 +159,23 @@ impl World {
             self.queues.inject(delivery.due, &delivery.queue, &delivery.body);
         }
         self.queues.advance(self.now);
+        let (due, later) = std::mem::take(&mut self.late).into_iter().partition(|(due, _)| *due <= self.now);
+        self.late = later;
+        let due: Vec<_> = due;
+        for (_, request) in &due {
+            let path = request.uri().path().strip_prefix(GITHUB_PATH).unwrap_or_default();
+            let route = github::route(request.method(), path);
+            let reply = self.call_github(&route, request);
+            self.write_down("github", route.operation, request, journal_body(request.body()), Some(&reply), None);
+        }
     }
 
     /// When something will next happen by itself: an action ends, an event arrives, a message becomes visible.
     pub fn next_change(&self) -> Option<Timestamp> {
         let delivery = self.deliveries.iter().map(|delivery| delivery.due).min();
         let message = self.queues.next_change(self.now);
-        self.pipelines.next_change().into_iter().chain(delivery).chain(message).min()
+        let late = self.late.iter().map(|(due, _)| *due).min();
+        self.pipelines.next_change().into_iter().chain(delivery).chain(message).chain(late).min()
     }
 
     /// Lambda's event source mapping: takes up to `max` (at most 10) visible messages from a queue and gives the event
@@ -191,21 +204,28 @@ impl World {
 
     fn handle_github(&mut self, path: &str, request: &Request<Bytes>) -> Answer {
         let route = github::route(request.method(), path);
-        let body = request.body();
-        let shown = journal_body(body);
+        let shown = journal_body(request.body());
         let fault = self.faults.meet(self.now, "github", &route.operation, &shown);
         let reply = match fault.and_then(|fault| fault.at_github(self.now)) {
             Some(reply) => Some(self.github.finish(reply, self.now, None)),
             None if fault == Some(Fault::LostBefore) => None,
-            None => {
-                let base = format!("{}{GITHUB_PATH}", base(request.headers()));
-                let query = request.uri().query().unwrap_or_default();
-                let (now, headers) = (self.now, request.headers());
-                Some(self.github.call(&Ask { now, route: &route, query, headers, body, base: &base }))
-            }
+            None => match fault {
+                Some(Fault::LandsLate(after)) => {
+                    self.late.push((self.now + after, request.clone()));
+                    None
+                }
+                _ => Some(self.call_github(&route, request)),
+            },
         };
         self.write_down("github", route.operation, request, shown, reply.as_ref(), fault);
         deliver(reply, fault, "application/json; charset=utf-8")
+    }
+
+    fn call_github(&mut self, route: &github::Route, request: &Request<Bytes>) -> Reply {
+        let base = format!("{}{GITHUB_PATH}", base(request.headers()));
+        let query = request.uri().query().unwrap_or_default();
+        let (now, headers, body) = (self.now, request.headers(), request.body());
+        self.github.call(&Ask { now, route, query, headers, body, base: &base })
     }
 
     fn handle_aws(&mut self, request: &Request<Bytes>) -> Answer {
@@ -249,8 +269,7 @@ impl World {
         if request.method() != http::Method::POST {
             return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
         }
-        let signed = header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential="));
-        if !signed {
+        if access_key(request).is_none() {
             return Err(AwsError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
         }
         let content_type = header("content-type").unwrap_or_default();
@@ -283,6 +302,7 @@ impl World {
         self.journal.push(Call {
             at: self.now,
             service,
+            caller: access_key(request).map(str::to_owned),
             operation,
             path,
             request: shown,
@@ -291,6 +311,12 @@ impl World {
             fault: fault.map(Fault::name),
         });
     }
+}
+
+/// The id of the access key in a request's signature.
+fn access_key(request: &Request<Bytes>) -> Option<&str> {
+    let signature = request.headers().get("authorization")?.to_str().ok()?;
+    signature.strip_prefix("AWS4-HMAC-SHA256 Credential=")?.split('/').next()
 }
 
 /// A request's body for the journal: JSON as it is, a text as a string, nothing as null.
@@ -309,7 +335,7 @@ fn base(headers: &HeaderMap) -> String {
 
 fn deliver(reply: Option<Reply>, fault: Option<Fault>, json_type: &'static str) -> Answer {
     match (reply, fault) {
-        (None, _) | (_, Some(Fault::LostBefore | Fault::LostAfter)) => Answer::Hang,
+        (None, _) | (_, Some(Fault::LostBefore | Fault::LostAfter | Fault::LandsLate(_))) => Answer::Hang,
         (Some(reply), Some(Fault::Delay(delay))) => Answer::Delay(delay, reply.into_response(json_type)),
         (Some(reply), _) => Answer::Respond(reply.into_response(json_type)),
     }

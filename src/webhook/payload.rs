@@ -56,8 +56,7 @@ struct CommitPayload {
 struct RepositoryPayload {
     id: Option<u64>,
     full_name: String,
-    #[serde(default)]
-    default_branch: String,
+    default_branch: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +158,7 @@ fn push(payload: PushPayload) -> Result<EventKind, PayloadError> {
     let actor = payload.sender.map(|sender| sender.login).or(payload.pusher.map(|pusher| pusher.name));
     Ok(EventKind::Push(Push {
         repository,
-        default_branch: payload.repository.default_branch,
+        default_branch: payload.repository.default_branch.unwrap_or_default(),
         git_ref,
         commit,
         may_be_tag_object,
@@ -210,7 +209,7 @@ fn pull_request(payload: PullRequestPayload) -> Result<EventKind, PayloadError> 
     let from_fork = !head.repo.as_ref().is_some_and(|head| same(head, base_repository));
     Ok(EventKind::PullRequest(PullRequest {
         repository,
-        default_branch: payload.repository.default_branch,
+        default_branch: payload.repository.default_branch.unwrap_or_default(),
         number,
         title,
         commit: commit("pull_request", "pull_request.head.sha", &head.sha)?,

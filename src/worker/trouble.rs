@@ -16,6 +16,9 @@ pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
 
+/// GitHub cuts a request off after 10 s; what was sent has got there by then, or never will.
+const AFTER_UNCERTAIN: Duration = Duration::from_secs(15);
+
 /// Why a job could not be done.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Cause {
@@ -72,6 +75,11 @@ pub(super) fn next_try(
             // waited for longer each time, as GitHub's documentation asks.
             let wait = wait.saturating_add(backoff.min(Duration::from_secs(5))).max(backoff);
             Some((Retry { tries, since, not_before: Some((now + wait).as_millis()) }, wait))
+        }
+        // A status that was cut off in the middle may get there until GitHub itself gives the request up. Only a look
+        // after that sees whether it covered something.
+        Cause::GitHub(GitHubError::Uncertain(_)) | Cause::OutOfTime => {
+            Some((Retry { tries, since, not_before: None }, backoff.max(AFTER_UNCERTAIN)))
         }
         _ => Some((Retry { tries, since, not_before: None }, backoff)),
     }

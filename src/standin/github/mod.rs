@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 pub(crate) use operations::Ask;
-pub(crate) use route::route;
+pub(crate) use route::{Route, route};
 
 use super::ids::Ids;
 use crate::domain::time::Timestamp;
