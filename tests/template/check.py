@@ -407,7 +407,6 @@ def _(stack):
             "PIPEHOOK_CONFIG_PARAMETER": {"Ref": "Configuration"},
             "PIPEHOOK_GITHUB_TOKEN": "",
             "PIPEHOOK_GITHUB_TOKEN_PARAMETER": {"Fn::Sub": f"{secret}github-token"},
-            "PIPEHOOK_LINK_SECRET_PARAMETER": {"Fn::Sub": f"{secret}links"},
             "PIPEHOOK_QUEUE_URL": {"Ref": "Queue"},
         },
     }

@@ -46,7 +46,6 @@ ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 # What is granted and no scenario shows: who needs it.
 LAMBDA_LOGS = "Lambda writes the function's log with the function's role"
 POLLER = "Lambda's poller empties the queue with the function's role"
-LINKS = "the links to run pages, which come with the dashboard"
 TRACES = "Lambda sends its traces with the function's role, where Tracing is on"
 UNSEEN = {
     ("webhook", "logs:CreateLogStream"): LAMBDA_LOGS,
@@ -56,8 +55,6 @@ UNSEEN = {
     ("worker", "sqs:ReceiveMessage"): POLLER,
     ("worker", "sqs:DeleteMessage"): POLLER,
     ("worker", "sqs:GetQueueAttributes"): POLLER,
-    ("worker", "ssm:GetParameters", f"arn:aws:ssm:{HERE}:parameter{REFERENCE}pipehook-links"): LINKS,
-    ("worker", "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:pipehook-links{SUFFIX}"): LINKS,
     ("webhook", "xray:PutTraceSegments"): TRACES,
     ("webhook", "xray:PutTelemetryRecords"): TRACES,
     ("worker", "xray:PutTraceSegments"): TRACES,
