@@ -11,6 +11,9 @@ use pipehook::queue::Queue;
 use pipehook::settings::{Function, SettingsStore};
 use pipehook::worker::Worker;
 
+/// The function's timeout, as the template sets it.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
@@ -22,7 +25,8 @@ async fn main() -> Result<(), Error> {
     let worker = Worker::new(settings, queue, CodePipeline::new(&sdk_config), clock, region);
     let worker = &worker;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        // A deadline in the past is a clock that is wrong, and no reason to do nothing.
+        let left = event.context.deadline().duration_since(SystemTime::now()).unwrap_or(TIMEOUT);
         Ok::<_, Error>(worker.handle(event.payload, left).await)
     }))
     .await
