@@ -84,7 +84,7 @@ STACK_SECONDS = 60
 RUN_SECONDS = 240
 DEAD_LETTER_SECONDS = 120
 # What docs/deploy.md promises, and a little for the way.
-ROTATION_SECONDS = 5 * 60 + 10
+ROTATION_SECONDS = 5 * 60 + 30
 
 
 class Failed(Exception):
