@@ -8,8 +8,9 @@ use toml::Spanned;
 
 use super::{Config, ConfigError, GitHubConfig, check_api_url};
 use crate::domain::event::RepositoryName;
+use crate::domain::report::RunOptions;
 use crate::domain::report::State;
-use crate::domain::route::{Branches, Patterns, PullRequests, Route, RouteTable, RunOptions};
+use crate::domain::route::{Branches, Patterns, PullRequests, Route, RouteTable};
 use crate::domain::template::Template;
 
 /// CodePipeline takes at most this many variables with a start (botocore: `PipelineVariableList`).

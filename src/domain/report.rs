@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::event::CommitSha;
 use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, Wait};
-use super::route::RunOptions;
 use super::text;
 
 /// State of a commit status (GitHub REST: create a commit status).
@@ -32,6 +31,21 @@ impl State {
 
     pub fn is_final(self) -> bool {
         self != Self::Pending
+    }
+}
+
+/// What a route says about every execution that it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Where the pipeline deploys to, for texts: `Deployed abc1234 to staging`.
+    pub environment: Option<String>,
+    /// What GitHub shows for an execution that a newer one replaced.
+    pub superseded: State,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { environment: None, superseded: State::Error }
     }
 }
 

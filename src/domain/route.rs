@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::event::{ChangedFiles, CommitSha, Event, EventKind, PullRequest, Push, Ref, RepositoryName};
-use super::report::State;
+use super::report::RunOptions;
 use super::template::{Template, Values};
 
 /// Branches of GitHub's merge queue. They are pushes too, but of commits that may never land, so that only a
@@ -57,21 +57,6 @@ pub enum PullRequests {
     All,
     /// Those into a base branch that matches.
     Into(Patterns),
-}
-
-/// What a route says about every execution that it starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunOptions {
-    /// Where the pipeline deploys to, for texts: `Deployed abc1234 to staging`.
-    pub environment: Option<String>,
-    /// What GitHub shows for an execution that a newer one replaced.
-    pub superseded: State,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self { environment: None, superseded: State::Error }
-    }
 }
 
 /// From a repository's refs to a pipeline.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{CommitSha, Ref, RepositoryName};
+use crate::domain::report::RunOptions;
 use crate::domain::report::State;
-use crate::domain::route::{RunOptions, StartRequest};
+use crate::domain::route::StartRequest;
 use crate::domain::time::Timestamp;
 use crate::domain::token::ClientRequestToken;
 

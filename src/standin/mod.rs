@@ -10,6 +10,7 @@
 //! Invariant: a stand-in is stricter than the service it stands for. An unknown member is an error here even where
 //! the real service would ignore it, because a misspelt member is a mistake of the client's.
 
+mod account;
 mod check;
 mod codepipeline;
 mod faults;
@@ -23,6 +24,7 @@ mod ssm;
 mod wire;
 mod world;
 
+pub use account::{ACCOUNT, REGION};
 pub use codepipeline::{
     ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,
     Script, StageSpec, StageView,
@@ -33,7 +35,7 @@ pub use journal::Call;
 pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};
 pub use ssm::Ssm;
-pub use world::{ACCOUNT, Answer, REGION, World};
+pub use world::{Answer, World};
 
 #[cfg(test)]
 mod tests;

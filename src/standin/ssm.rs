@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::account::{ACCOUNT, REGION};
 use super::check::{self, FLAG, Member, Pattern, Shape, TEXT, may, must};
 use super::moment::epoch;
 use super::wire::AwsError;
-use super::world::{ACCOUNT, REGION};
 use crate::domain::time::Timestamp;
 
 /// A name of this form is a secret of Secrets Manager.

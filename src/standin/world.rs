@@ -16,11 +16,6 @@ use super::ssm::Ssm;
 use super::wire::{AwsError, AwsService, Body, Reply};
 use crate::domain::time::Timestamp;
 
-/// The one region of the world.
-pub const REGION: &str = "us-east-1";
-/// The one account of the world.
-pub const ACCOUNT: &str = "123456789012";
-
 /// Where GitHub's API lies below the world's address.
 const GITHUB_PATH: &str = "/github";
 

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::model::Pipeline;
 use super::spec::{ActionSpec, PipelineType};
 use super::view::{BUCKET, action_type, configuration, put};
+use crate::standin::account::{ACCOUNT, REGION};
 use crate::standin::moment::epoch;
-use crate::standin::world::{ACCOUNT, REGION};
 
 /// `GetPipeline`.
 pub(super) fn show(pipeline: &Pipeline) -> Value {

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::model::{ActionRun, Execution, Pipeline};
 use crate::domain::time::Timestamp;
+use crate::standin::account::{ACCOUNT, REGION};
 use crate::standin::moment;
-use crate::standin::world::{ACCOUNT, REGION};
 
 /// An event that waits to be delivered.
 #[derive(Debug, Clone)]

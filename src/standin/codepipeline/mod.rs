@@ -22,8 +22,8 @@ pub use script::{Answered, Outcome, Script};
 pub use spec::{ActionSpec, PipelineMode, PipelineSpec, PipelineType, StageSpec};
 pub use view::{ExecutionView, StageView};
 
+use super::account::{ACCOUNT, REGION};
 use super::ids::Ids;
-use super::world::{ACCOUNT, REGION};
 use crate::domain::time::Timestamp;
 
 /// How an execution comes about that pipehook did not start.

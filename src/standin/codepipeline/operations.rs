@@ -10,10 +10,10 @@ use super::script::Answered;
 use super::spec::{PipelineMode, PipelineType};
 use super::{CodePipeline, definition, lists, may_retry, shapes, view};
 use crate::domain::time::Timestamp;
+use crate::standin::account::ACCOUNT;
 use crate::standin::check;
 use crate::standin::moment::epoch;
 use crate::standin::wire::AwsError;
-use crate::standin::world::ACCOUNT;
 
 /// How many executions of a queued or parallel pipeline may run at the same time.
 const CONCURRENT_LIMIT: usize = 50;

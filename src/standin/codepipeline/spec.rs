@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::standin::world::{ACCOUNT, REGION};
+use crate::standin::account::{ACCOUNT, REGION};
 
 /// The pipeline type, which decides what the pipeline can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::model::{ActionRun, ActionStatus, Execution, Pipeline, Place, StageStatus};
 use super::spec::{ActionSpec, PipelineMode};
 use crate::domain::time::Timestamp;
+use crate::standin::account::{ACCOUNT, REGION};
 use crate::standin::moment::epoch;
-use crate::standin::world::{ACCOUNT, REGION};
 
 pub(super) const BUCKET: &str = "codepipeline-us-east-1-artifacts";
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Message, Sqs, text};
 use crate::domain::time::Timestamp;
-use crate::standin::world::REGION;
+use crate::standin::account::REGION;
 
 /// The most messages that one event of this mapping holds.
 const BATCH: usize = 10;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::account::{ACCOUNT, REGION};
 use super::ids::Ids;
-use super::world::{ACCOUNT, REGION};
 use crate::domain::time::Timestamp;
 
 /// The longest delay of a message.

@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::{MAX_DELAY, Message, Queue, Sqs, read_handle, shapes, text};
 use crate::domain::time::Timestamp;
+use crate::standin::account::ACCOUNT;
 use crate::standin::check;
 use crate::standin::wire::AwsError;
-use crate::standin::world::ACCOUNT;
 
 impl Sqs {
     /// `base` is the address under which the caller reached this world; queue URLs begin with it.
