@@ -15,7 +15,7 @@ use crate::domain::wake::{Wake, aligned, next_wake};
 use crate::github::{GitHub, GitHubError, ListedStatus};
 use crate::links;
 use crate::metrics;
-use crate::queue::message::{self, FieldError, Follow, Job, Message, Reported};
+use crate::queue::message::{self, FieldError, Follow, Job, Message, Options, Reported};
 
 /// Readings within one wake-up, while what they show keeps moving.
 const MAX_ROUNDS: u32 = 4;
@@ -54,6 +54,21 @@ impl Run {
             options: RunOptions::from(&job.options),
             push: job.push.clone(),
         })
+    }
+
+    /// The first wake-up of a chain that follows it.
+    pub(super) fn into_follow(self, now: Timestamp) -> Follow {
+        Follow {
+            pipeline: self.pipeline,
+            execution: self.execution,
+            repository: self.repository.to_string(),
+            commit: self.commit.to_string(),
+            source_action: self.source_action,
+            options: Options::from(&self.options),
+            push: self.push,
+            since: now.as_millis(),
+            reported: Vec::new(),
+        }
     }
 
     fn source(&self) -> Source<'_> {

@@ -15,7 +15,7 @@ use crate::domain::report::{ShownStatuses, desired, diff};
 use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
-use crate::queue::message::{Follow, Happening, Job, Look, Message, Options};
+use crate::queue::message::{Happening, Job, Look, Message};
 
 /// The start's own chain posts its first status within a moment; who still finds none after this begins a chain.
 const AFTER_START: Duration = Duration::from_secs(5);
@@ -141,17 +141,7 @@ impl Worker {
     /// was begun by posting might be.
     async fn adopt(&self, message: &Message, run: Run) -> Result<(), Trouble> {
         tracing::info!(pipeline = run.pipeline, execution = run.execution, commit = %run.commit, "adopted");
-        let follow = Follow {
-            pipeline: run.pipeline,
-            execution: run.execution,
-            repository: run.repository.to_string(),
-            commit: run.commit.to_string(),
-            source_action: run.source_action,
-            options: Options::from(&run.options),
-            push: run.push,
-            since: self.clock.now().as_millis(),
-            reported: Vec::new(),
-        };
+        let follow = run.into_follow(self.clock.now());
         self.send_next(message, Job::Follow(follow), Duration::ZERO).await
     }
 

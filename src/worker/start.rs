@@ -1,6 +1,7 @@
 //! Starting an execution, once.
 
 use super::Worker;
+use super::follow::Run;
 use super::trouble::{Cause, Trouble};
 use crate::aws::codepipeline::PipelineError;
 use crate::domain::report::{Report, Shown, ShownStatuses, State, execution_context};
@@ -10,7 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::token::ClientRequestToken;
 use crate::github::{GitHub, GitHubError};
 use crate::links;
-use crate::queue::message::{Follow, Happening, Job, Look, Message, Options, Start};
+use crate::queue::message::{Happening, Job, Look, Message, Start};
 
 impl Worker {
     /// Starts the execution that a message asks for, takes the first look at it, and leaves it to a chain of wake-ups.
@@ -46,17 +47,16 @@ impl Worker {
             }
         };
         tracing::info!(delivery = message.delivery, pipeline, execution, %repository, %commit, "started");
-        let follow = Follow {
+        let run = Run {
             pipeline: pipeline.clone(),
             execution,
-            repository: repository.to_string(),
-            commit: commit.to_string(),
+            repository: repository.clone(),
+            commit: commit.clone(),
             source_action: request.source_action.clone(),
-            options: Options::from(&request.options),
+            options: request.options.clone(),
             push: Some(token.mark().to_owned()),
-            since: self.clock.now().as_millis(),
-            reported: Vec::new(),
         };
+        let follow = run.into_follow(self.clock.now());
         match shown {
             Err(cause @ Cause::GitHub(GitHubError::RateLimited { .. } | GitHubError::Unavailable(_))) => {
                 Err(Trouble::passing(cause, Job::Follow(follow)))
