@@ -14,8 +14,8 @@ use aws_sdk_codepipeline::types::{
 
 use crate::domain::event::CommitSha;
 use crate::domain::execution::{
-    ActionKind, ActionRun, ActionStatus, Ending, ExecutionHead, ExecutionStatus, Reading, StageStatus, StageView, Wait,
-    needs_ending, needs_stage_views,
+    ActionKind, ActionRun, ActionStatus, Ending, ExecutionHead, ExecutionStatus, Place, Reading, StageStatus,
+    StageView, Wait, needs_ending, needs_newer, needs_stage_views,
 };
 use crate::domain::route::StartRequest;
 use crate::domain::time::Timestamp;
@@ -71,6 +71,18 @@ impl CodePipeline {
         started.pipeline_execution_id.ok_or_else(|| nonsense("an execution without an id"))
     }
 
+    /// Stops an execution at once: what runs of it is abandoned. One that is being stopped already, or is over, is fine.
+    pub async fn stop(&self, pipeline: &str, execution: &str, reason: &str) -> Result<(), PipelineError> {
+        let call = self.client.stop_pipeline_execution().pipeline_name(pipeline).pipeline_execution_id(execution);
+        match call.abandon(true).reason(reason).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.code() {
+                Some("DuplicatedStopRequestException" | "PipelineExecutionNotStoppableException") => Ok(()),
+                _ => Err(sort(error)),
+            },
+        }
+    }
+
     /// The execution as it stands now. Its own status is read first: where that is final, nothing in it moves while
     /// the rest is read.
     pub async fn read(
@@ -83,12 +95,14 @@ impl CodePipeline {
         let actions = self.actions(pipeline, execution).await?;
         let views =
             if needs_stage_views(&head, &actions) { self.stage_views(pipeline, execution).await? } else { Vec::new() };
+        let newer_waiting =
+            if needs_newer(&head, &actions) { self.newer_waiting(pipeline, execution).await? } else { 0 };
         let ending = if needs_ending(&head) {
             self.ending(pipeline, execution, source_action).await?
         } else {
             Ending::default()
         };
-        Ok(Reading { head, actions, views, ending })
+        Ok(Reading { head, actions, views, newer_waiting, ending })
     }
 
     async fn head(&self, pipeline: &str, execution: &str) -> Result<ExecutionHead, PipelineError> {
@@ -132,6 +146,14 @@ impl CodePipeline {
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// How many executions that began after this one are not over.
+    async fn newer_waiting(&self, pipeline: &str, execution: &str) -> Result<usize, PipelineError> {
+        let is_ours = |summary: &PipelineExecutionSummary| summary.pipeline_execution_id() == Some(execution);
+        let listed = self.executions(pipeline, |listed| listed.iter().any(is_ours)).await?;
+        let newer = listed.iter().take_while(|summary| !is_ours(summary));
+        Ok(newer.filter(|newer| newer.status == Some(PipelineExecutionStatus::InProgress)).count())
     }
 
     async fn ending(
@@ -301,6 +323,15 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
     let error = result.as_ref().and_then(|result| result.error_details.clone());
     let artifacts = output.as_ref().map(|output| output.output_artifacts()).unwrap_or_default();
     let source_repository = variable("FullRepositoryName").or_else(|| configured("FullRepositoryId"));
+    let place = || match action_type.as_ref().map(|action_type| action_type.provider.as_str())? {
+        "CodeBuild" if configured("BatchEnabled").as_deref() == Some("true") => {
+            result.as_ref()?.external_execution_id.clone().map(Place::BuildBatch)
+        }
+        "CodeBuild" => result.as_ref()?.external_execution_id.clone().map(Place::Build),
+        "ECS" => Some(Place::Service { cluster: configured("ClusterName")?, service: configured("ServiceName")? }),
+        _ => None,
+    };
+    let place = place();
     let first_generation = || Some(format!("{}/{}", configured("Owner")?, configured("Repo")?));
     let started = detail.start_time.map(timestamp).unwrap_or_default();
     Some(ActionRun {
@@ -319,6 +350,8 @@ fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
         error: error.and_then(|error| error.message.or(error.code)),
         summary: result.as_ref().and_then(|result| result.external_execution_summary.clone()),
         external_id: result.and_then(|result| result.external_execution_id),
+        place,
+        work: None,
         output_artifacts: artifacts.iter().filter_map(|artifact| artifact.name.clone()).collect(),
         source_commit: if kind == ActionKind::Source { variable("CommitId") } else { None },
         source_repository: if kind == ActionKind::Source { source_repository.or_else(first_generation) } else { None },

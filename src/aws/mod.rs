@@ -6,7 +6,13 @@
 //! than the rest of the SDK's start.
 
 #[cfg(feature = "worker")]
+pub mod codebuild;
+#[cfg(feature = "worker")]
 pub mod codepipeline;
+#[cfg(feature = "worker")]
+pub mod ecs;
+#[cfg(feature = "worker")]
+mod unread;
 
 use std::time::Duration;
 

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::SqsEvent;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use pipehook::aws::codepipeline::CodePipeline;
 use pipehook::aws::{Patience, sdk_config};
 use pipehook::clock::Clock;
 use pipehook::queue::Queue;
@@ -18,11 +17,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let sdk_config = sdk_config(Patience::WORKER).await;
-    let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
     let clock = Clock::system();
     let settings = SettingsStore::from_env(&sdk_config, Function::Worker, clock.clone());
     let queue = Queue::from_env(&sdk_config);
-    let worker = Worker::new(settings, queue, CodePipeline::new(&sdk_config), clock, region);
+    let worker = Worker::new(&sdk_config, settings, queue, clock);
     let worker = &worker;
     lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
         // A deadline in the past is a clock that is wrong, and no reason to do nothing.

@@ -19,6 +19,18 @@ pub struct Config {
 pub struct GitHubConfig {
     /// Base of the REST API, without a slash at its end.
     pub api_url: String,
+    pub report: ReportAs,
+    /// Whether GitHub deployments are made for routes that name an environment, where the credentials may.
+    pub deployments: bool,
+}
+
+/// What runs are reported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportAs {
+    /// Commit statuses.
+    Statuses,
+    /// Check runs, which only a GitHub App may write.
+    Checks,
 }
 
 /// A mistake in a configuration, with its place.

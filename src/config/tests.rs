@@ -67,7 +67,7 @@ fn an_unknown_key_names_the_line() {
       |
     4 | branch = "main"
       | ^^^^^^
-    unknown field `branch`, expected one of `repository`, `branches`, `tags`, `paths`, `paths_ignore`, `pull_requests`, `pipeline`, `source_action`, `environment`, `superseded`, `stop_failed_rollout`, `variables`
+    unknown field `branch`, expected one of `repository`, `branches`, `tags`, `paths`, `paths_ignore`, `pull_requests`, `pipeline`, `source_action`, `environment`, `environment_url`, `superseded`, `stop_failed_rollout`, `variables`
     "#);
 }
 
@@ -80,8 +80,8 @@ fn a_value_that_cannot_be_meant_names_the_line() {
     insta::assert_snapshot!(error(&format!("{route}[route.variables]\nA = \"{{commit}}\"")), @"the configuration is wrong in line 5: unknown field {commit}; there are {sha}, {short_sha}, {ref}, {branch}, {tag}, {actor}, {delivery} and {message}");
     insta::assert_snapshot!(error(&format!("{route}[route.variables]\n\"A B\" = \"x\"")), @r#"the configuration is wrong in line 5: `variables`: "A B" holds ' ', which CodePipeline does not take in a name"#);
     insta::assert_snapshot!(error("[[route]]\nrepository = \"o/r\"\npipeline = \"a/b\""), @r#"the configuration is wrong in line 3: `pipeline`: "a/b" holds '/', which CodePipeline does not take in a name"#);
-    insta::assert_snapshot!(error(&format!("{route}stop_failed_rollout = true")), @"the configuration is wrong in line 4: `stop_failed_rollout = true` is not there yet: rollouts are not watched so far");
-    insta::assert_snapshot!(error("[github]\nreport = \"checks\""), @r#"the configuration is wrong in line 2: `report = "checks"` is not there yet; use "statuses""#);
+    insta::assert_snapshot!(error(&format!("{route}environment_url = \"staging.example.com\"")), @"the configuration is wrong in line 4: `environment_url` must begin with https:// or http:// and hold no blanks");
+    insta::assert_snapshot!(error("[github]\nreport = \"check\""), @r#"the configuration is wrong in line 2: `report` is "check"; it can be "statuses" or "checks""#);
     insta::assert_snapshot!(error(&format!("{route}pull_requests = \"yes\"")), @r#"
     the configuration does not parse: TOML parse error at line 4, column 17
       |

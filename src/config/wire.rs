@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, ConfigError, GitHubConfig, check_api_url};
+use super::{Config, ConfigError, GitHubConfig, ReportAs, check_api_url};
 use crate::domain::event::RepositoryName;
 use crate::domain::report::RunOptions;
 use crate::domain::report::State;
@@ -30,9 +30,7 @@ struct File {
 struct GitHub {
     api_url: Option<Spanned<String>>,
     report: Option<Spanned<String>>,
-    /// Part of the format; deployments are not posted yet.
-    #[serde(rename = "deployments")]
-    _deployments: Option<bool>,
+    deployments: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -47,8 +45,10 @@ struct RouteEntry {
     pipeline: Spanned<String>,
     source_action: Option<Spanned<String>>,
     environment: Option<String>,
+    environment_url: Option<Spanned<String>>,
     superseded: Option<Spanned<String>>,
-    stop_failed_rollout: Option<Spanned<bool>>,
+    #[serde(default)]
+    stop_failed_rollout: bool,
     #[serde(default)]
     variables: BTreeMap<Spanned<String>, Spanned<String>>,
 }
@@ -84,19 +84,16 @@ fn resolve(file: File) -> Result<Config, Mistake> {
         Some(url) => check_api_url(url.get_ref()).map_err(|problem| (url.span(), problem))?,
         None => "https://api.github.com".to_owned(),
     };
-    if let Some(report) = &file.github.report {
-        match report.get_ref().as_str() {
-            "statuses" => {}
-            "checks" => {
-                return Err((report.span(), "`report = \"checks\"` is not there yet; use \"statuses\"".to_owned()));
-            }
-            other => {
-                return Err((report.span(), format!("`report` is \"{other}\"; it can be \"statuses\"")));
-            }
+    let report = match file.github.report.as_ref().map(|report| (report.get_ref().as_str(), report.span())) {
+        None | Some(("statuses", _)) => ReportAs::Statuses,
+        Some(("checks", _)) => ReportAs::Checks,
+        Some((other, place)) => {
+            return Err((place, format!("`report` is \"{other}\"; it can be \"statuses\" or \"checks\"")));
         }
-    }
+    };
+    let deployments = file.github.deployments.unwrap_or(true);
     let routes = file.routes.into_iter().map(resolve_route).collect::<Result<_, _>>()?;
-    Ok(Config { github: GitHubConfig { api_url }, routes: RouteTable(routes) })
+    Ok(Config { github: GitHubConfig { api_url, report, deployments }, routes: RouteTable(routes) })
 }
 
 fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
@@ -121,9 +118,9 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         Some((PullRequestsEntry::Any(true), _)) => PullRequests::All,
         Some((PullRequestsEntry::Into(into), place)) => PullRequests::Into(patterns("base", &into.base, place)?),
     };
-    if let Some(stop) = entry.stop_failed_rollout.as_ref().filter(|stop| *stop.get_ref()) {
-        let problem = "`stop_failed_rollout = true` is not there yet: rollouts are not watched so far".to_owned();
-        return Err((stop.span(), problem));
+    if let Some(url) = entry.environment_url.as_ref().filter(|url| !is_web_address(url.get_ref())) {
+        let problem = "`environment_url` must begin with https:// or http:// and hold no blanks".to_owned();
+        return Err((url.span(), problem));
     }
     let superseded = match &entry.superseded {
         None => State::Error,
@@ -148,8 +145,19 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         pipeline: pipeline.clone(),
         source_action,
         variables: resolve_variables(entry.variables)?,
-        options: RunOptions { environment: entry.environment, superseded },
+        options: RunOptions {
+            environment: entry.environment,
+            superseded,
+            environment_url: entry.environment_url.map(Spanned::into_inner),
+            stop_failed_rollout: entry.stop_failed_rollout,
+        },
     })
+}
+
+/// What GitHub takes as the address of an environment.
+fn is_web_address(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty()) && !url.contains(char::is_whitespace)
 }
 
 fn optional_patterns(key: &str, texts: Option<&Spanned<Vec<String>>>) -> Result<Option<Patterns>, Mistake> {

@@ -3,8 +3,13 @@
 //! Readings come from calls made one after the other while the pipeline moves on, so they may not fit together. The
 //! execution's own status is read first, and where it is final it decides.
 
+use super::build::Build;
 use super::event::{CommitSha, RepositoryName};
+use super::rollout::{Progress, Rollout};
 use super::time::Timestamp;
+
+/// A stage that begins this much later than the one before it ended has waited in between.
+const LONG_WAIT: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Status of an execution (botocore: `PipelineExecutionStatus`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +63,25 @@ pub enum ActionKind {
     Other,
 }
 
-/// One run of an action. What runs outside CodePipeline for it (a build's phases, a service's rollout) is found by
-/// `external_id` and will have its place beside it.
+/// Where an action's work is done, for those of which more can be known than CodePipeline tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A build of CodeBuild, by its id.
+    Build(String),
+    /// A batch of builds, by its id.
+    BuildBatch(String),
+    /// A service of ECS.
+    Service { cluster: String, service: String },
+}
+
+/// What is known of an action's work from where it is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    Build(Build),
+    Rollout(Rollout),
+}
+
+/// One run of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActionRun {
     pub stage: String,
@@ -70,6 +92,9 @@ pub struct ActionRun {
     pub updated: Timestamp,
     /// What the provider calls its part of the work, such as a build's id.
     pub external_id: Option<String>,
+    pub place: Option<Place>,
+    /// What was read there. It is not read for every action: what has succeeded needs no explanation.
+    pub work: Option<Work>,
     /// Why it failed, as the action itself tells.
     pub error: Option<String>,
     /// What the provider says of the outcome.
@@ -135,9 +160,61 @@ pub struct Stage {
 }
 
 impl ActionRun {
+    /// A run that began at 1000 s and was last updated a minute later, for tests.
+    #[cfg(test)]
+    pub(crate) fn sample(stage: &str, name: &str, kind: ActionKind, status: ActionStatus) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            name: name.to_owned(),
+            kind,
+            status,
+            started: Timestamp::from_secs(1000),
+            updated: Timestamp::from_secs(1060),
+            external_id: None,
+            place: None,
+            work: None,
+            error: None,
+            summary: None,
+            output_artifacts: Vec::new(),
+            source_commit: None,
+            source_repository: None,
+        }
+    }
+
     /// The repository that a source action takes its commit from.
     fn repository(&self) -> Option<RepositoryName> {
         RepositoryName::parse(self.source_repository.as_deref()?)
+    }
+
+    /// Whether it has come to an end, whatever that was.
+    pub fn is_over(&self) -> bool {
+        !self.is_running()
+    }
+
+    /// The build that it runs, as far as it was read.
+    pub fn build(&self) -> Option<&Build> {
+        match &self.work {
+            Some(Work::Build(build)) => Some(build),
+            _ => None,
+        }
+    }
+
+    /// The rollout that it has begun, as far as it was read.
+    pub fn rollout(&self) -> Option<&Rollout> {
+        match &self.work {
+            Some(Work::Rollout(rollout)) => Some(rollout),
+            _ => None,
+        }
+    }
+
+    /// Whether it is worth asking where its work is done: what a build is at or failed in, and everything about a
+    /// rollout, for that the action has succeeded does not mean that the service runs it.
+    pub fn is_worth_asking_about(&self) -> bool {
+        match self.place {
+            Some(Place::Build(_) | Place::BuildBatch(_)) => self.status != ActionStatus::Succeeded,
+            Some(Place::Service { .. }) => true,
+            None => false,
+        }
     }
 
     /// Whether it still runs; a status that is not known counts as running, until the execution itself is final.
@@ -166,6 +243,32 @@ impl Stage {
         self.actions.iter().find(|action| action.status == ActionStatus::Failed)
     }
 
+    /// The rollouts of its deploy actions, as far as they were read.
+    pub fn rollouts(&self) -> impl Iterator<Item = &Rollout> {
+        self.actions.iter().filter_map(ActionRun::rollout)
+    }
+
+    /// A rollout that has failed, whatever CodePipeline makes of the action.
+    pub fn failed_rollout(&self) -> Option<&Rollout> {
+        self.rollouts().find(|rollout| rollout.is_failed())
+    }
+
+    /// Whether an action has succeeded while ECS is still at work: nobody knows yet that the service runs it.
+    pub fn is_undecided(&self) -> bool {
+        let is_at_work = |rollout: &Rollout| !rollout.is_failed() && !rollout.is_decided();
+        self.actions.iter().any(|action| action.is_over() && action.rollout().is_some_and(is_at_work))
+    }
+
+    /// Whether what it shows rests on nothing that ECS says: a success that it does not confirm, or a beginning of which
+    /// it shows nothing yet. Such a reading knows less than what a look before it may have seen.
+    pub fn is_tentative(&self) -> bool {
+        self.rollouts().any(|rollout| match rollout.progress {
+            Progress::Unconfirmed => true,
+            Progress::NotBegun => self.attempts == 1,
+            _ => false,
+        })
+    }
+
     /// An approval that waits, and nothing else that runs beside it.
     pub fn waits_for_approval(&self) -> bool {
         let mut running = self.running().peekable();
@@ -189,6 +292,8 @@ pub struct ExecutionSnapshot {
     pub stages: Vec<Stage>,
     /// The stage that it waits in front of.
     pub waiting: Option<(String, Wait)>,
+    /// How many newer executions run or wait behind it, where an approval waits.
+    pub newer_waiting: usize,
     pub ending: Ending,
 }
 
@@ -197,6 +302,12 @@ pub struct ExecutionSnapshot {
 pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     let between_actions = !actions.iter().any(ActionRun::is_running);
     !head.is_parallel && (head.status != ExecutionStatus::InProgress || between_actions)
+}
+
+/// Whether the list of executions has to be read too, for how many newer ones wait for the approval.
+pub fn needs_newer(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
+    let waits = |action: &ActionRun| action.kind == ActionKind::Approval && action.is_running();
+    !head.status.is_final() && actions.iter().any(waits)
 }
 
 /// Whether the list of executions has to be read too, for what is in [`Ending`].
@@ -210,6 +321,7 @@ pub struct Reading {
     pub head: ExecutionHead,
     pub actions: Vec<ActionRun>,
     pub views: Vec<StageView>,
+    pub newer_waiting: usize,
     pub ending: Ending,
 }
 
@@ -224,7 +336,7 @@ pub struct Source<'a> {
 impl Reading {
     /// Puts the readings together.
     pub fn snapshot(&self, source: Source<'_>) -> ExecutionSnapshot {
-        let Self { head, actions, views, ending } = self.clone();
+        let Self { head, actions, views, newer_waiting, ending } = self.clone();
         let source = source_of(&actions, source);
         let commit =
             source.and_then(|action| commit_of(action, &head.revisions)).or_else(|| only_commit(&head.revisions));
@@ -242,6 +354,7 @@ impl Reading {
             commit,
             repository,
             stages,
+            newer_waiting,
             ending,
         }
     }
@@ -250,6 +363,35 @@ impl Reading {
 impl ExecutionSnapshot {
     pub fn is_final(&self) -> bool {
         self.status.is_final()
+    }
+
+    /// Whether nothing will move any more: the execution is final, and no rollout is still open. What a rollout that
+    /// failed is rolled back to makes no difference to a run that has ended.
+    pub fn is_settled(&self) -> bool {
+        self.is_final() && !self.stages.iter().any(Stage::is_undecided)
+    }
+
+    /// Whether a rollout has ended of which ECS tells nothing.
+    pub fn is_unconfirmed(&self) -> bool {
+        let rollouts = || self.stages.iter().flat_map(Stage::rollouts);
+        rollouts().any(|rollout| rollout.progress == Progress::Unconfirmed)
+    }
+
+    /// Whether a deploy runs in a stage that waited before, for somebody's approval or in front of it.
+    pub fn deploys_after_a_wait(&self) -> bool {
+        let ended = |stage: &Stage| stage.actions.iter().map(|action| action.updated).max();
+        self.stages.iter().enumerate().any(|(index, stage)| {
+            let deploys = stage.running().find(|action| action.kind == ActionKind::Deploy);
+            let began = stage.actions.iter().map(|action| action.started).min();
+            let before = index.checked_sub(1).and_then(|index| ended(&self.stages[index]));
+            let has_approval = stage.actions.iter().any(|action| action.kind == ActionKind::Approval);
+            let was_held = began.zip(before).is_some_and(|(began, before)| began.since(before) > LONG_WAIT);
+            deploys.is_some() && (has_approval || was_held)
+        })
+    }
+
+    pub fn has_failed_rollout(&self) -> bool {
+        self.stages.iter().any(|stage| stage.failed_rollout().is_some())
     }
 
     /// From the beginning of the first action to the end of the last one.

@@ -18,20 +18,9 @@ fn head(status: ExecutionStatus) -> ExecutionHead {
 }
 
 fn run(stage: &str, name: &str, started: u64, status: ActionStatus) -> ActionRun {
-    ActionRun {
-        stage: stage.to_owned(),
-        name: name.to_owned(),
-        kind: if stage == "Source" { ActionKind::Source } else { ActionKind::Other },
-        status,
-        started: Timestamp::from_secs(started),
-        updated: Timestamp::from_secs(started + 5),
-        external_id: None,
-        error: None,
-        summary: None,
-        output_artifacts: Vec::new(),
-        source_commit: None,
-        source_repository: None,
-    }
+    let kind = if stage == "Source" { ActionKind::Source } else { ActionKind::Other };
+    let (started, updated) = (Timestamp::from_secs(started), Timestamp::from_secs(started + 5));
+    ActionRun { started, updated, ..ActionRun::sample(stage, name, kind, status) }
 }
 
 fn view(name: &str, status: StageStatus) -> StageView {
@@ -41,7 +30,7 @@ fn view(name: &str, status: StageStatus) -> StageView {
 const PINNED: Source<'static> = Source { action: Some("Source"), repository: None };
 
 fn reading(head: ExecutionHead, actions: &[ActionRun], views: &[StageView]) -> Reading {
-    Reading { head, actions: actions.to_vec(), views: views.to_vec(), ending: Ending::default() }
+    Reading { head, actions: actions.to_vec(), views: views.to_vec(), newer_waiting: 0, ending: Ending::default() }
 }
 
 fn assemble(status: ExecutionStatus, actions: &[ActionRun], views: &[StageView]) -> ExecutionSnapshot {

@@ -3,9 +3,11 @@
 //! Invariant: nothing in here is async, does I/O, reads a clock or the environment, or knows an SDK's or a wire
 //! format's type. What comes in is mapped to these types at the edges; what goes out is decided here.
 
+pub mod build;
 pub mod event;
 pub mod execution;
 pub mod report;
+pub mod rollout;
 pub mod route;
 pub mod template;
 pub mod text;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::event::CommitSha;
 use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, Wait};
+use super::rollout::{Progress, Rollout};
 use super::text;
 
 /// State of a commit status (GitHub REST: create a commit status).
@@ -41,11 +42,15 @@ pub struct RunOptions {
     pub environment: Option<String>,
     /// What GitHub shows for an execution that a newer one replaced.
     pub superseded: State,
+    /// Where what is deployed answers, for GitHub deployments; otherwise it is found from the service.
+    pub environment_url: Option<String>,
+    /// Stop the execution once its rollout has failed, so that the next push need not wait for its timeout.
+    pub stop_failed_rollout: bool,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { environment: None, superseded: State::Error }
+        Self { environment: None, superseded: State::Error, environment_url: None, stop_failed_rollout: false }
     }
 }
 
@@ -64,6 +69,8 @@ pub struct Wanted {
     /// How many statuses this execution may post in the context altogether. The end is always posted; progress is left
     /// out once it would take the end's place.
     pub account: u32,
+    /// The reading behind it knows nothing from ECS that it should: what an earlier one found to have failed stands.
+    pub is_tentative: bool,
 }
 
 /// Context of an execution: `codepipeline/<pipeline>`.
@@ -91,10 +98,12 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
     let execution = Wanted {
         report: of_execution(snapshot, commit, options),
         account: EXECUTION_ACCOUNT * (1 + retries) + attempts + waits_in_front,
+        is_tentative: snapshot.stages.iter().any(Stage::is_tentative),
     };
     let stages = snapshot.stages.iter().map(|stage| Wanted {
         report: of_stage(snapshot, stage, commit, options),
-        account: STAGE_ACCOUNT * stage.attempts,
+        account: STAGE_ACCOUNT * stage.attempts - reserved(stage),
+        is_tentative: stage.is_tentative(),
     });
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
     // In front of an occupied one a run stands for a moment only, and may be superseded there.
@@ -107,18 +116,37 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
             description: text::waits(stage, wait),
         },
         account: STAGE_ACCOUNT,
+        is_tentative: false,
     });
     std::iter::once(execution).chain(stages).chain(held).collect()
 }
 
+/// A rollout may end twice, by failing and by having been rolled back; until a task has come up, a place is kept for that.
+fn reserved(stage: &Stage) -> u32 {
+    let may_fail =
+        |rollout: &Rollout| matches!(rollout.progress, Progress::Rolling { .. }) && rollout.tasks.running == 0;
+    u32::from(stage.rollouts().any(may_fail))
+}
+
+/// What ECS says of a rollout counts at once, whatever CodePipeline makes of it later.
+fn failed_rollout(snapshot: &ExecutionSnapshot) -> Option<&Rollout> {
+    snapshot.stages.iter().rev().find_map(Stage::failed_rollout)
+}
+
 fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Report {
+    if let Some(rollout) = failed_rollout(snapshot) {
+        let context = execution_context(&snapshot.pipeline);
+        return Report { context, state: State::Failure, description: text::rollout_failed(rollout) };
+    }
     let (state, description) = match &snapshot.status {
+        ExecutionStatus::Succeeded if !snapshot.is_settled() => (State::Pending, progress(snapshot, commit)),
         ExecutionStatus::Succeeded => {
             let kinds = || snapshot.stages.iter().flat_map(|stage| &stage.actions).map(|action| action.kind);
             let deployed = kinds().any(|kind| kind == ActionKind::Deploy);
             let environment = options.environment.as_deref();
             let took = snapshot.duration();
-            let told = text::execution_succeeded(commit, deployed, snapshot.is_rollback, environment, took);
+            let rollouts = snapshot.stages.iter().flat_map(Stage::rollouts);
+            let told = text::execution_succeeded(commit, deployed, snapshot.is_rollback, environment, took, rollouts);
             (State::Success, told)
         }
         ExecutionStatus::Failed => {
@@ -154,16 +182,25 @@ fn progress(snapshot: &ExecutionSnapshot, commit: &CommitSha) -> String {
     let Some(stage) = snapshot.stages.iter().rev().find(|stage| stage.is_running()).or(snapshot.stages.last()) else {
         return text::queued();
     };
-    stage_progress(stage, commit)
+    if stage.waits_for_approval() { approval(snapshot, stage, commit) } else { text::in_progress(stage) }
 }
 
-fn stage_progress(stage: &Stage, commit: &CommitSha) -> String {
-    if stage.waits_for_approval() { text::waits_for_approval(&stage.name, commit) } else { text::in_progress(stage) }
+fn stage_progress(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha) -> String {
+    if stage.waits_for_approval() { approval(snapshot, stage, commit) } else { text::stage_in_progress(stage) }
+}
+
+fn approval(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha) -> String {
+    text::waits_for_approval(&stage.name, commit, snapshot.newer_waiting)
 }
 
 fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage, commit: &CommitSha, options: &RunOptions) -> Report {
+    if let Some(rollout) = stage.failed_rollout() {
+        let context = stage_context(&snapshot.pipeline, &stage.name);
+        return Report { context, state: State::Failure, description: text::rollout_failed(rollout) };
+    }
     let (state, description) = match &stage.status {
-        StageStatus::InProgress => (State::Pending, stage_progress(stage, commit)),
+        StageStatus::InProgress => (State::Pending, stage_progress(snapshot, stage, commit)),
+        StageStatus::Succeeded if stage.is_undecided() => (State::Pending, text::stage_in_progress(stage)),
         StageStatus::Stopping => (State::Pending, text::stopping(stop_reason(snapshot))),
         StageStatus::Succeeded => (State::Success, text::stage_succeeded(stage)),
         StageStatus::Skipped => (State::Success, text::stage_skipped()),
@@ -280,10 +317,12 @@ impl ShownStatuses {
 
     /// Whether somebody follows the execution: it has spoken in its own context, and has not ended there while it still
     /// runs. Where another execution of the commit has spoken since, whoever spoke for this one still follows it.
-    pub fn is_followed(&self, pipeline: &str, execution: &str, is_final: bool) -> bool {
+    ///
+    /// `has_ended` says that its end may be shown already: it is final, or its rollout has failed.
+    pub fn is_followed(&self, pipeline: &str, execution: &str, has_ended: bool) -> bool {
         self.get(&execution_context(pipeline)).is_some_and(|shown| {
             if shown.execution.as_deref() == Some(execution) {
-                is_final || shown.state == State::Pending
+                has_ended || shown.state == State::Pending
             } else {
                 shown.posts.contains_key(execution)
             }
@@ -311,9 +350,20 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         if is_newers(shown_now) || (ours && shown.shows(&wanted.report)) {
             return false;
         }
+        if ours && wanted.is_tentative && shown_now.state == State::Failure {
+            return false;
+        }
         let posts = shown_now.posts.get(id).copied().unwrap_or(0);
-        let is_progress = wanted.report.state == State::Pending && shown_now.state == State::Pending && ours;
-        !is_progress || posts + 1 < wanted.account
+        let (same_state, is_end) = (ours && wanted.report.state == shown_now.state, wanted.report.state.is_final());
+        match (same_state, is_end) {
+            (false, _) => true,
+            // What is shown is as true as what is wanted, and only less exact.
+            (true, true) => posts < wanted.account,
+            (true, false) => {
+                text::step(&wanted.report.description) != text::step(&shown_now.description)
+                    && posts + 1 < wanted.account
+            }
+        }
     };
     let mut due: Vec<Report> =
         wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();

@@ -12,24 +12,12 @@ fn sha(text: &str) -> CommitSha {
 }
 
 fn action(stage: &str, name: &str, status: ActionStatus) -> ActionRun {
-    ActionRun {
-        stage: stage.to_owned(),
-        name: name.to_owned(),
-        kind: match stage {
-            "Source" => ActionKind::Source,
-            "Staging" => ActionKind::Deploy,
-            _ => ActionKind::Other,
-        },
-        status,
-        started: Timestamp::from_secs(1000),
-        updated: Timestamp::from_secs(1060),
-        external_id: None,
-        error: None,
-        summary: None,
-        output_artifacts: Vec::new(),
-        source_commit: None,
-        source_repository: None,
-    }
+    let kind = match stage {
+        "Source" => ActionKind::Source,
+        "Staging" => ActionKind::Deploy,
+        _ => ActionKind::Other,
+    };
+    ActionRun::sample(stage, name, kind, status)
 }
 
 fn stage(name: &str, status: StageStatus) -> Stage {
@@ -53,12 +41,13 @@ fn snapshot(status: ExecutionStatus, stages: &[Stage]) -> ExecutionSnapshot {
         repository: None,
         stages: stages.to_vec(),
         waiting: None,
+        newer_waiting: 0,
         ending: Ending::default(),
     }
 }
 
 fn options() -> RunOptions {
-    RunOptions { environment: Some("staging".to_owned()), superseded: State::Error }
+    RunOptions { environment: Some("staging".to_owned()), ..RunOptions::default() }
 }
 
 /// What is wanted in short, a context a line; the common beginning is left out.
@@ -213,7 +202,7 @@ fn a_success_says_what_runs_where() {
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
     let report =
         Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
-    Wanted { report, account }
+    Wanted { report, account, is_tentative: false }
 }
 
 fn author(execution: &str) -> Author {
@@ -303,4 +292,172 @@ fn somebody_follows_as_long_as_the_executions_context_is_open() {
     };
     let covered = ShownStatuses::from_newest_first([own("x2"), own("x1")]);
     assert!(covered.is_followed("p", "x1", false), "by whoever spoke for it before");
+}
+
+// ---- What is behind the actions.
+
+use crate::domain::build::{Build, Failure, Phase};
+use crate::domain::execution::Work;
+use crate::domain::rollout::{Revision, Tasks};
+use std::time::Duration;
+
+fn building(build: Build, status: ActionStatus) -> Stage {
+    let stage_status = if status == ActionStatus::Failed { StageStatus::Failed } else { StageStatus::InProgress };
+    let mut stage = stage("Build", stage_status);
+    stage.actions = vec![ActionRun { work: Some(Work::Build(build)), ..action("Build", "docker-build", status) }];
+    stage
+}
+
+fn revision(number: u32) -> Option<Revision> {
+    Some(Revision { family: "node-server".to_owned(), number })
+}
+
+fn rollout(progress: Progress, tasks: Tasks) -> Rollout {
+    Rollout {
+        revision: revision(42),
+        tasks,
+        reason: Some("ECS deployment circuit breaker: tasks failed to start.".to_owned()),
+        ..Rollout::unknown("node-server", progress)
+    }
+}
+
+fn deploying(rollout: Rollout, status: StageStatus) -> Stage {
+    let mut stage = stage("Staging", status);
+    stage.actions[0].work = Some(Work::Rollout(rollout));
+    stage
+}
+
+const UP: Tasks = Tasks { desired: 2, running: 2, pending: 0, failed: 0 };
+const DOWN: Tasks = Tasks { desired: 2, running: 0, pending: 0, failed: 3 };
+
+#[test]
+fn a_build_tells_its_phase() {
+    let phase =
+        Phase { name: "PRE_BUILD".to_owned(), since: Timestamp::from_secs(1000), lasted: Duration::from_secs(40) };
+    let stage = building(Build { phase: Some(phase), ..Build::default() }, ActionStatus::InProgress);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[stage])), @"
+    node-server pending: Build: docker-build in progress
+    node-server/Build pending: Build: docker-build, PRE_BUILD for 40 s
+    ");
+}
+
+#[test]
+fn a_failed_build_tells_where_and_why() {
+    let failure = Failure { phase: "BUILD".to_owned(), reason: Some("exit status 1 (make test)".to_owned()) };
+    let stage = building(Build { failure: Some(failure), ..Build::default() }, ActionStatus::Failed);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Failed, &[stage])), @"
+    node-server failure: Build failed in BUILD: exit status 1 (make test)
+    node-server/Build failure: Build failed in BUILD: exit status 1 (make test)
+    ");
+}
+
+#[test]
+fn a_rollout_tells_how_many_tasks_are_up() {
+    let rolling =
+        rollout(Progress::Rolling { lifecycle: None }, Tasks { desired: 2, running: 1, pending: 1, failed: 0 });
+    let stage = deploying(rolling, StageStatus::InProgress);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[stage])), @"
+    node-server pending: Staging in progress
+    node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
+    ");
+    let tasks = Tasks { desired: 2, running: 0, pending: 2, failed: 1 };
+    let cause = Some("node-server exited with 1".to_owned());
+    let lifecycle = Some("BAKE_TIME".to_owned());
+    let rolling = Rollout { cause, ..rollout(Progress::Rolling { lifecycle }, tasks) };
+    let stage = deploying(rolling, StageStatus::InProgress);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[stage])), @"
+    node-server pending: Staging in progress
+    node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42, bake time; 1 failed: node-server exited with 1
+    ");
+}
+
+#[test]
+fn a_failed_rollout_is_a_failure_whatever_codepipeline_says() {
+    let failed = rollout(Progress::Failed { rolling_back_to: revision(41) }, DOWN);
+    let back = Rollout {
+        cause: Some("CannotPullContainerError: pull image manifest has been retried 1 time(s): not found".to_owned()),
+        ..rollout(Progress::RolledBack { to: revision(41) }, DOWN)
+    };
+    let failing = rollout(Progress::Failing, DOWN);
+    let told = |rollout: &Rollout, stage: StageStatus, status: ExecutionStatus| {
+        shows(&snapshot(status, &[deploying(rollout.clone(), stage)]))
+    };
+    insta::assert_snapshot!(told(&failed, StageStatus::InProgress, ExecutionStatus::InProgress), @"
+    node-server failure: Rollout failed: tasks failed to start (3 of 3); rolling back to :41
+    node-server/Staging failure: Rollout failed: tasks failed to start (3 of 3); rolling back to :41
+    ");
+    insta::assert_snapshot!(told(&back, StageStatus::Succeeded, ExecutionStatus::Succeeded), @"
+    node-server failure: Rolled back to :41; CannotPullContainerError: pull image manifest has been retried 1 time(s): not found
+    node-server/Staging failure: Rolled back to :41; CannotPullContainerError: pull image manifest has been retried 1 time(s): not found
+    ");
+    insta::assert_snapshot!(told(&back, StageStatus::Stopped, ExecutionStatus::Stopped), @"
+    node-server failure: Rolled back to :41; CannotPullContainerError: pull image manifest has been retried 1 time(s): not found
+    node-server/Staging failure: Rolled back to :41; CannotPullContainerError: pull image manifest has been retried 1 time(s): not found
+    ");
+    insta::assert_snapshot!(told(&failing, StageStatus::InProgress, ExecutionStatus::InProgress), @"
+    node-server failure: Rollout is failing: tasks fail (3 of 3), without a circuit breaker
+    node-server/Staging failure: Rollout is failing: tasks fail (3 of 3), without a circuit breaker
+    ");
+}
+
+#[test]
+fn a_success_says_which_revision_runs_and_since_when() {
+    let since = Timestamp::from_secs(1_769_292_204);
+    let stage = deploying(rollout(Progress::Runs { since }, UP), StageStatus::Succeeded);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Succeeded, &[stage])), @"
+    node-server success: Deployed abc1234 to staging in 1 m; node-server:42 runs since 22:03 UTC
+    node-server/Staging success: Staging succeeded in 1 m; node-server:42 runs since 22:03 UTC
+    ");
+}
+
+#[test]
+fn a_success_that_ecs_does_not_show_yet_is_pending() {
+    let stage = deploying(rollout(Progress::Rolling { lifecycle: None }, UP), StageStatus::Succeeded);
+    let undecided = snapshot(ExecutionStatus::Succeeded, &[stage]);
+    insta::assert_snapshot!(shows(&undecided), @"
+    node-server pending: Staging in progress
+    node-server/Staging pending: Rolling out node-server: 2 of 2 tasks on :42
+    ");
+    assert!(!undecided.is_settled());
+}
+
+#[test]
+fn what_failed_is_not_made_good_by_a_reading_that_knows_less() {
+    let failed = shown_by("x1", State::Failure, "Rolled back to :41");
+    let unconfirmed = Rollout::unknown("node-server", Progress::Unconfirmed);
+    let stage = deploying(unconfirmed, StageStatus::Succeeded);
+    let succeeded = snapshot(ExecutionStatus::Succeeded, &[stage]);
+    let wanted = desired(&succeeded, &sha(SHA), &options());
+    assert_eq!(diff(&succeeded, &wanted, &failed, &[]), []);
+    let confirmed = deploying(rollout(Progress::Runs { since: Timestamp::default() }, UP), StageStatus::Succeeded);
+    let succeeded = snapshot(ExecutionStatus::Succeeded, &[confirmed]);
+    let wanted = desired(&succeeded, &sha(SHA), &options());
+    assert_eq!(diff(&succeeded, &wanted, &failed, &[]).len(), 2);
+}
+
+#[test]
+fn how_long_a_phase_lasts_is_no_news() {
+    let shown = shown_by("x1", State::Pending, "Build: docker-build, PRE_BUILD for 40 s");
+    let phase = |name: &str| Phase {
+        name: name.to_owned(),
+        since: Timestamp::from_secs(1000),
+        lasted: Duration::from_secs(50),
+    };
+    let due = |name: &str| {
+        let build = Build { phase: Some(phase(name)), ..Build::default() };
+        let snapshot = snapshot(ExecutionStatus::InProgress, &[building(build, ActionStatus::InProgress)]);
+        let wanted = desired(&snapshot, &sha(SHA), &options());
+        let due = diff(&snapshot, &wanted, &shown, &[]);
+        due.into_iter().filter(|report| report.context.ends_with("/Build")).count()
+    };
+    assert_eq!(due("PRE_BUILD"), 0);
+    assert_eq!(due("BUILD"), 1);
+}
+
+/// Both contexts of the stage, shown once by an execution.
+fn shown_by(execution: &str, state: State, description: &str) -> ShownStatuses {
+    let author = || Some(Author { execution: execution.to_owned(), push: None });
+    let contexts = ["codepipeline/node-server", "codepipeline/node-server/Staging", "codepipeline/node-server/Build"];
+    let report = |context: &str| Report { context: context.to_owned(), state, description: description.to_owned() };
+    ShownStatuses::from_newest_first(contexts.into_iter().map(|context| (report(context), author())))
 }

@@ -6,7 +6,9 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::event::CommitSha;
 use super::execution::{ActionKind, ActionRun, Stage, Wait};
+use super::rollout::{Progress, Revision, Rollout};
 use super::template::one_line;
+use super::time::Timestamp;
 
 /// GitHub refuses a longer description with 422. Whether it counts characters or UTF-16 units is not documented, so
 /// the stricter count is kept.
@@ -66,8 +68,141 @@ pub fn in_progress(stage: &Stage) -> String {
     clip(&format!("{what} in progress{again}"))
 }
 
-pub fn waits_for_approval(stage: &str, commit: &CommitSha) -> String {
-    clip(&format!("{stage} waits for approval of {}", commit.short()))
+/// A stage in detail: the phase of its build, the tasks of its rollout, where one of them is known.
+pub fn stage_in_progress(stage: &Stage) -> String {
+    let again = if stage.attempts > 1 { format!(", attempt {}", stage.attempts) } else { String::new() };
+    if let Some(rollout) = stage.rollouts().find(|rollout| is_telling(rollout)) {
+        return clip(&format!("{}{again}", rolling_out(rollout)));
+    }
+    let building = stage.running().find_map(|action| Some((action, action.build()?.phase.as_ref()?)));
+    match building.filter(|(_, phase)| phase.is_telling()) {
+        Some((action, phase)) => {
+            let name = if action.name == stage.name { String::new() } else { format!("{}, ", action.name) };
+            let lasted = match phase.lasted {
+                short if short < WORTH_TELLING => String::new(),
+                lasted => format!("{FOR}{}", duration(lasted)),
+            };
+            clip(&format!("{}: {name}{}{again}{lasted}", stage.name, phase.name))
+        }
+        None => in_progress(stage),
+    }
+}
+
+/// Before how long something has gone on in a description.
+const FOR: &str = " for ";
+
+/// What has only just begun need not be told for how long it goes on.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
+
+/// A description without how long something has gone on: what tells one step of progress from the next.
+pub fn step(description: &str) -> &str {
+    let is_duration = |text: &str| {
+        let mut words = text.split(' ');
+        let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+        let mut is_pair = || match (words.next(), words.next()) {
+            (Some(number), Some("s" | "m" | "h")) => Some(is_number(number)),
+            (None, _) => None,
+            _ => Some(false),
+        };
+        let mut pairs = std::iter::from_fn(&mut is_pair).take(3);
+        pairs.all(|is_pair| is_pair)
+    };
+    match description.rsplit_once(FOR) {
+        Some((what, lasted)) if is_duration(lasted) => what,
+        _ => description,
+    }
+}
+
+/// A rollout of which ECS shows nothing yet, or nothing any more, says no more than that its action is under way.
+fn is_telling(rollout: &Rollout) -> bool {
+    matches!(rollout.progress, Progress::Rolling { .. } if rollout.revision.is_some())
+}
+
+/// `Rolling out node-server: 1 of 2 tasks on :42`.
+fn rolling_out(rollout: &Rollout) -> String {
+    let tasks = rollout.tasks;
+    let revision = rollout.revision.as_ref().map(|revision| format!(" on {}", number(revision))).unwrap_or_default();
+    let lifecycle = match &rollout.progress {
+        Progress::Rolling { lifecycle: Some(lifecycle) } => {
+            format!(", {}", lifecycle.to_lowercase().replace('_', " "))
+        }
+        _ => String::new(),
+    };
+    let failed = match (tasks.failed, &rollout.cause) {
+        (0, _) => String::new(),
+        (failed, Some(cause)) => format!("; {failed} failed: {cause}"),
+        (failed, None) => format!("; {failed} failed"),
+    };
+    format!(
+        "Rolling out {}: {} of {} tasks{revision}{lifecycle}{failed}",
+        rollout.service, tasks.running, tasks.desired
+    )
+}
+
+fn number(revision: &Revision) -> String {
+    format!(":{}", revision.number)
+}
+
+/// `Rollout failed: tasks failed to start (3 of 3); rolling back to :41`, and why the tasks stopped.
+pub fn rollout_failed(rollout: &Rollout) -> String {
+    let cause = || rollout.cause.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
+    let failed = || match rollout.tasks.failed {
+        0 => String::new(),
+        failed => format!(" ({failed} of {})", rollout.tasks.threshold().max(failed)),
+    };
+    let reason = || match rollout.reason.as_deref().map(reason_of_ecs) {
+        Some(reason) if !reason.is_empty() => format!(": {reason}{}", failed()),
+        _ if rollout.tasks.failed > 0 => format!(": tasks failed{}", failed()),
+        _ => String::new(),
+    };
+    clip(&match &rollout.progress {
+        Progress::RolledBack { to: Some(to) } => format!("Rolled back to {}{}", number(to), cause()),
+        Progress::RolledBack { to: None } => format!("Rolled back{}", cause()),
+        Progress::Failing => {
+            format!("Rollout is failing: tasks fail{}, without a circuit breaker{}", failed(), cause())
+        }
+        Progress::Failed { rolling_back_to: Some(to) } => {
+            format!("Rollout failed{}; rolling back to {}{}", reason(), number(to), cause())
+        }
+        _ => format!("Rollout failed{}{}", reason(), cause()),
+    })
+}
+
+/// `ECS deployment circuit breaker: tasks failed to start.` without what goes without saying.
+fn reason_of_ecs(reason: &str) -> &str {
+    let short = reason.trim().trim_end_matches('.');
+    short.strip_prefix("ECS deployment circuit breaker: ").unwrap_or(short)
+}
+
+/// `node-server:42 runs since 14:03 UTC`.
+fn running(rollout: &Rollout) -> Option<String> {
+    match (&rollout.progress, &rollout.revision) {
+        (Progress::Runs { since }, Some(revision)) => {
+            Some(format!("{revision} runs since {} UTC", time_of_day(*since)))
+        }
+        _ => None,
+    }
+}
+
+fn time_of_day(moment: Timestamp) -> String {
+    let minutes = moment.as_secs() / 60;
+    format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60)
+}
+
+/// What was said, and what runs now.
+fn and_runs<'a>(said: &str, rollouts: impl Iterator<Item = &'a Rollout>) -> String {
+    let runs: Vec<String> = rollouts.filter_map(running).collect();
+    if runs.is_empty() { clip(said) } else { clip(&format!("{said}; {}", runs.join(", "))) }
+}
+
+/// What is approved, and how much has been pushed since.
+pub fn waits_for_approval(stage: &str, commit: &CommitSha, newer: usize) -> String {
+    let newer = match newer {
+        0 => String::new(),
+        1 => "; 1 newer commit waits".to_owned(),
+        newer => format!("; {newer} newer commits wait"),
+    };
+    clip(&format!("{stage} waits for approval of {}{newer}", commit.short()))
 }
 
 pub fn waits(stage: &str, wait: &Wait) -> String {
@@ -82,7 +217,7 @@ pub fn stage_succeeded(stage: &Stage) -> String {
     if stage.actions.is_empty() {
         return clip(&format!("{} succeeded", stage.name));
     }
-    clip(&format!("{} succeeded in {}", stage.name, duration(stage.duration())))
+    and_runs(&format!("{} succeeded in {}", stage.name, duration(stage.duration())), stage.rollouts())
 }
 
 pub fn stage_skipped() -> String {
@@ -94,6 +229,10 @@ pub fn stage_failed(stage: &Stage) -> String {
     let Some(action) = stage.failed() else {
         return clip(&format!("{} failed", stage.name));
     };
+    if let Some(failure) = action.build().and_then(|build| build.failure.as_ref()) {
+        let reason = failure.reason.as_deref().or_else(|| reason_of(action));
+        return clip(&with_reason(&format!("{} failed in {}", stage.name, failure.phase), reason));
+    }
     let reason = reason_of(action);
     if action.kind == ActionKind::Approval {
         return clip(&with_reason(&format!("{}: approval rejected", stage.name), reason));
@@ -142,13 +281,14 @@ pub fn failed_without_a_stage(summary: Option<&str>) -> String {
     clip(&with_reason("Failed", summary))
 }
 
-/// `Deployed abc1234 to staging in 4 m 12 s`.
-pub fn execution_succeeded(
+/// `Deployed abc1234 to staging in 4 m 12 s; node-server:42 runs since 14:03 UTC`.
+pub fn execution_succeeded<'a>(
     commit: &CommitSha,
     deployed: bool,
     rollback: bool,
     environment: Option<&str>,
     took: Duration,
+    rollouts: impl Iterator<Item = &'a Rollout>,
 ) -> String {
     let what = match (rollback, deployed) {
         (true, _) => "Rolled back to",
@@ -161,7 +301,7 @@ pub fn execution_succeeded(
         None => String::new(),
     };
     let place = if deployed || rollback { place } else { String::new() };
-    clip(&format!("{what} {}{place} in {}", commit.short(), duration(took)))
+    and_runs(&format!("{what} {}{place} in {}", commit.short(), duration(took)), rollouts)
 }
 
 pub fn unknown_status(status: &str) -> String {
@@ -206,6 +346,15 @@ mod tests {
         // A family is one grapheme of eight UTF-16 units with its joiners: it fits whole or not at all.
         let family = "👨‍👩‍👧";
         assert_eq!(clip(&family.repeat(20)), family.repeat(17) + "…");
+    }
+
+    #[test]
+    fn how_long_something_goes_on_makes_no_new_step() {
+        assert_eq!(step("Build: PRE_BUILD for 40 s"), "Build: PRE_BUILD");
+        assert_eq!(step("Build: BUILD for 1 h 3 m"), "Build: BUILD");
+        assert_eq!(step("Build waits for 2 approvals"), "Build waits for 2 approvals");
+        assert_eq!(step("Staging is held: closed for s m h"), "Staging is held: closed for s m h");
+        assert_eq!(step("Queued"), "Queued");
     }
 
     #[test]

@@ -28,8 +28,11 @@ const SHORTEST_ALIGNED: Duration = Duration::from_secs(10);
 /// The wait until the next look, for an execution that has been followed for `age`. Events of CodePipeline come in
 /// between and make the worker look at once; this schedule is for what they do not tell, and for those that get lost.
 pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
-    if snapshot.is_final() {
+    if snapshot.is_settled() {
         return Wake::Done;
+    }
+    if snapshot.stages.iter().any(Stage::is_undecided) {
+        return Wake::After(by_age(age).min(DEPLOY));
     }
     let running: Vec<_> = snapshot.stages.iter().filter(|stage| stage.is_running()).collect();
     let deploys = |stage: &&Stage| stage.running().any(|action| action.kind == ActionKind::Deploy);
@@ -74,20 +77,7 @@ mod tests {
     use crate::domain::execution::{ActionRun, ActionStatus, Ending, ExecutionStatus, StageStatus};
 
     fn running(kind: ActionKind) -> ExecutionSnapshot {
-        let action = ActionRun {
-            stage: "Stage".to_owned(),
-            name: "Action".to_owned(),
-            kind,
-            status: ActionStatus::InProgress,
-            started: Timestamp::default(),
-            updated: Timestamp::default(),
-            external_id: None,
-            error: None,
-            summary: None,
-            output_artifacts: Vec::new(),
-            source_commit: None,
-            source_repository: None,
-        };
+        let action = ActionRun::sample("Stage", "Action", kind, ActionStatus::InProgress);
         let status = StageStatus::InProgress;
         ExecutionSnapshot {
             pipeline: "p".to_owned(),
@@ -99,6 +89,7 @@ mod tests {
             repository: None,
             stages: vec![Stage { name: "Stage".to_owned(), status, actions: vec![action], attempts: 1 }],
             waiting: None,
+            newer_waiting: 0,
             ending: Ending::default(),
         }
     }

@@ -17,7 +17,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::aws::codepipeline::CodePipeline;
 use crate::aws::{Patience, loader};
 use crate::clock::Clock;
 use crate::queue::Queue;
@@ -221,9 +220,7 @@ fn functions(sdk_config: &SdkConfig, server: &Server, clock: &Clock) -> (Webhook
     let own = &signed_as(sdk_config, "webhook");
     let webhook = Webhook { settings: settings(own, Function::Webhook), queue: queue(own), clock: clock.clone() };
     let own = &signed_as(sdk_config, "worker");
-    let pipelines = CodePipeline::new(own);
-    let settings = settings(own, Function::Worker);
-    let worker = Worker::new(settings, queue(own), pipelines, clock.clone(), REGION.to_owned());
+    let worker = Worker::new(own, settings(own, Function::Worker), queue(own), clock.clone());
     (webhook, worker)
 }
 

@@ -6,7 +6,7 @@ use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
 use crate::domain::event::{CommitSha, RepositoryName};
-use crate::domain::execution::{ExecutionSnapshot, Source};
+use crate::domain::execution::{ExecutionSnapshot, ExecutionStatus, Source, Stage};
 use crate::domain::report::RunOptions;
 use crate::domain::report::{Author, Report, ShownStatuses, State, Wanted, desired, diff};
 use crate::domain::text;
@@ -15,7 +15,7 @@ use crate::domain::wake::{Wake, aligned, next_wake};
 use crate::github::{GitHub, GitHubError, ListedStatus};
 use crate::links;
 use crate::metrics;
-use crate::queue::message::{self, FieldError, Follow, Job, Message, Options, Reported};
+use crate::queue::message::{self, FieldError, Follow, Job, KnownRollout, Memory, Message, Options, Reported};
 
 /// Readings within one wake-up, while what they show keeps moving.
 const MAX_ROUNDS: u32 = 4;
@@ -67,7 +67,7 @@ impl Run {
             options: Options::from(&self.options),
             push: self.push,
             since: now.as_millis(),
-            reported: Vec::new(),
+            memory: Memory::default(),
         }
     }
 
@@ -97,11 +97,11 @@ impl Worker {
         let Run { pipeline, execution, .. } = &run;
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         let mut has_access = true;
-        let looked = match self.reconcile(&run, &mut job.reported, None).await {
+        let looked = match self.reconcile(&run, &mut job.memory, None).await {
             Ok(looked) => looked,
             Err((Cause::Pipeline(PipelineError::NotFound(why)), _)) if age > NOT_FOUND_FOR => {
                 tracing::error!(delivery, pipeline, execution, why, "the execution is gone");
-                let closed = self.close_all(&run, &job.reported, &text::execution_gone()).await;
+                let closed = self.close_all(&run, &job.memory.reported, &text::execution_gone()).await;
                 return closed.map_err(|cause| Trouble::passing(cause, Job::Follow(job)));
             }
             // Access may come back while the run goes on; what has to be mended is told with every look.
@@ -118,6 +118,11 @@ impl Worker {
             }
             Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),
         };
+        if run.options.stop_failed_rollout && looked.snapshot.status == ExecutionStatus::InProgress {
+            self.stop_failed_rollout(&run, &looked.snapshot)
+                .await
+                .map_err(|error| Trouble::passing(error, Job::Follow(job.clone())))?;
+        }
         let wait = match next_wake(&looked.snapshot, age) {
             Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
             Wake::Done if looked.settled => {
@@ -131,6 +136,21 @@ impl Worker {
         self.send_next(message, Job::Follow(job), wait).await
     }
 
+    /// Stops an execution whose rollout has failed, for the next push need not wait until its action times out. The
+    /// deploy action is abandoned, not the service: ECS goes on with bringing the revision from before back.
+    async fn stop_failed_rollout(&self, run: &Run, snapshot: &ExecutionSnapshot) -> Result<(), PipelineError> {
+        let Some(rollout) = snapshot.stages.iter().find_map(Stage::failed_rollout) else { return Ok(()) };
+        let reason = format!("The rollout of {} has failed", rollout.service);
+        let Run { pipeline, execution, .. } = run;
+        match self.pipelines.stop(pipeline, execution, &reason).await {
+            Ok(()) => tracing::info!(pipeline, execution, reason, "stopped"),
+            Err(error @ PipelineError::Unavailable(_)) => return Err(error),
+            // What is true is told all the same.
+            Err(error) => tracing::error!(pipeline, execution, %error, "it can't be stopped"),
+        }
+        Ok(())
+    }
+
     /// Sends what goes on from a message; the troubles of the one before are over.
     pub(super) async fn send_next(&self, message: &Message, job: Job, wait: Duration) -> Result<(), Trouble> {
         let Message { delivery, first_sent, .. } = message.clone();
@@ -140,19 +160,19 @@ impl Worker {
 
     /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
     pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<bool, Cause> {
-        let looked = self.reconcile(run, &mut Vec::new(), Some(seen)).await;
+        let looked = self.reconcile(run, &mut Memory::default(), Some(seen)).await;
         looked.map(|looked| looked.settled).map_err(|(cause, _)| cause)
     }
 
     /// Reads, posts what differs, and reads again, until a reading asks for nothing more: whoever posts last has
     /// checked last. With an error comes the last reading, where there was one.
     ///
-    /// `reported` is what GitHub is believed to show. It spares asking GitHub while nothing has moved; before anything
-    /// is posted, and before a run is left as done, GitHub itself is asked.
+    /// What GitHub is believed to show spares asking it while nothing has moved; before anything is posted, and before a
+    /// run is left as done, GitHub itself is asked.
     async fn reconcile(
         &self,
         run: &Run,
-        reported: &mut Vec<Reported>,
+        memory: &mut Memory,
         mut seen: Option<Seen>,
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
         let mut has_asked = false;
@@ -161,20 +181,23 @@ impl Worker {
             let (snapshot, shown) = match seen.take() {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
                 None => {
-                    let read = self.pipelines.read(&run.pipeline, &run.execution, run.source_action.as_deref()).await;
+                    let source_action = run.source_action.as_deref();
+                    let read = self.read(&run.pipeline, &run.execution, source_action, &memory.rollouts).await;
                     let reading = read.map_err(|error| (error.into(), None))?;
                     (reading.snapshot(run.source()), None)
                 }
             };
             let commit = snapshot.commit.clone().unwrap_or_else(|| run.commit.clone());
             let wanted = desired(&snapshot, &commit, &run.options);
+            memory.rollouts =
+                snapshot.stages.iter().flat_map(|stage| &stage.actions).filter_map(KnownRollout::of).collect();
             let told = as_reported(&wanted, &commit);
-            if *reported == told && (has_asked || !snapshot.is_final()) {
+            if memory.reported == told && (has_asked || !snapshot.is_final()) {
                 return Ok(Looked { snapshot, settled: true });
             }
-            let posted = self.bring_up_to_date(run, &snapshot, &commit, &wanted, reported, shown).await;
+            let posted = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
             let posted = posted.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
-            *reported = told;
+            memory.reported = told;
             has_asked = true;
             rounds += 1;
             if posted == 0 || rounds == MAX_ROUNDS {
@@ -240,7 +263,7 @@ impl Worker {
         let told = match job {
             Job::Start(job) => self.close_queued(job).await,
             Job::Follow(job) => match Run::from_message(job) {
-                Ok(run) => self.close_all(&run, &job.reported, &text::given_up()).await,
+                Ok(run) => self.close_all(&run, &job.memory.reported, &text::given_up()).await,
                 Err(error) => Err(error.into()),
             },
             // A skip was never pending, and the chain of whatever is looked at speaks for itself.
@@ -318,7 +341,7 @@ fn as_reported(wanted: &[Wanted], commit: &CommitSha) -> Vec<Reported> {
     let reported = wanted.iter().map(|Wanted { report, .. }| Reported {
         context: report.context.clone(),
         state: report.state.as_str().to_owned(),
-        description: report.description.clone(),
+        description: text::step(&report.description).to_owned(),
         commit: commit.to_string(),
     });
     reported.collect()

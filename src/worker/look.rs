@@ -41,7 +41,7 @@ impl Worker {
             tracing::debug!(pipeline = job.pipeline, "an event of a pipeline without a route");
             return Ok(());
         };
-        let read = self.pipelines.read(&job.pipeline, &job.execution, first.source_action.as_deref()).await;
+        let read = self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[]).await;
         let reading = match read {
             Ok(reading) => reading,
             // One that was just started may not be found everywhere at once.
@@ -86,7 +86,8 @@ impl Worker {
                 }
                 Err(cause) => return Err(Trouble::passing(cause, Job::Look(job.clone()))),
             };
-            let is_followed = shown.is_followed(&job.pipeline, &job.execution, snapshot.is_final());
+            let has_ended = snapshot.is_final() || snapshot.has_failed_rollout();
+            let is_followed = shown.is_followed(&job.pipeline, &job.execution, has_ended);
             let view = View { route, snapshot, commit, shown, is_followed };
             if is_followed {
                 return Ok(Some(view));
@@ -129,6 +130,15 @@ impl Worker {
         };
         if !is_followed && !is_final {
             return self.adopt(message, run).await;
+        }
+        if happening == Happening::ActionStarted && !is_final && snapshot.deploys_after_a_wait() {
+            // The chain may sleep for minutes, as it does while an approval waits, and a rollout is looked at more often.
+            // A second one meets it when it wakes.
+            return self.adopt(message, run).await;
+        }
+        if snapshot.is_unconfirmed() {
+            // The chain remembers what it saw of the rollout; this reading knows nothing of it.
+            return Ok(());
         }
         let settled = self.look_once(&run, Seen { snapshot, shown }).await;
         match settled.map_err(|cause| Trouble::passing(cause, Job::Look(job.clone())))? {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no wake-up waits inside an invocation. What has to happen later is a message with a delay.
 
+mod behind;
 mod event;
 mod follow;
 mod look;
@@ -13,13 +14,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use crate::aws::codebuild::CodeBuild;
 use crate::aws::codepipeline::CodePipeline;
+use crate::aws::ecs::Ecs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time::Timestamp;
@@ -42,6 +46,8 @@ pub struct Worker {
     pub settings: SettingsStore,
     pub queue: Queue,
     pub pipelines: CodePipeline,
+    builds: CodeBuild,
+    services: Ecs,
     pub clock: Clock,
     /// Region of the pipelines, for links to the console.
     pub region: String,
@@ -71,8 +77,11 @@ enum Work {
 }
 
 impl Worker {
-    pub fn new(settings: SettingsStore, queue: Queue, pipelines: CodePipeline, clock: Clock, region: String) -> Self {
-        Self { settings, queue, pipelines, clock, region, github: Mutex::new(None) }
+    pub fn new(sdk_config: &SdkConfig, settings: SettingsStore, queue: Queue, clock: Clock) -> Self {
+        let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
+        let (pipelines, builds) = (CodePipeline::new(sdk_config), CodeBuild::new(sdk_config));
+        let services = Ecs::new(sdk_config);
+        Self { settings, queue, pipelines, builds, services, clock, region, github: Mutex::new(None) }
     }
 
     /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back
@@ -160,7 +169,7 @@ impl Worker {
     /// first, which knows most, is done for all: it reads after they came. So chains of wake-ups that were doubled
     /// become one again where they meet.
     async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
-        records.sort_by_key(Record::rank);
+        records.sort_by_key(|record| (record.rank(), std::cmp::Reverse(record.knows())));
         let mut failed = Vec::new();
         for record in records {
             match self.handle_record(record, until).await {
@@ -282,6 +291,17 @@ impl Record {
                 Job::Start(job) => Some((job.pipeline.clone(), job.token.clone())),
                 Job::Skip(_) => None,
             },
+        }
+    }
+
+    /// Of two chains that meet, the one goes on that remembers more.
+    fn knows(&self) -> usize {
+        match &self.work {
+            Work::Ours(message) => match &message.job {
+                Job::Follow(job) => job.memory.rollouts.len(),
+                _ => 0,
+            },
+            Work::Event(_) => 0,
         }
     }
 

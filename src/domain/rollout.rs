@@ -1,0 +1,372 @@
+//! What ECS does for a deploy action, and what follows from it.
+//!
+//! CodePipeline's action waits until the service is steady, which it also is after a rollback, and until its own timeout
+//! where it never is. So ECS is asked, and what it says of the action's own deployment decides.
+//!
+//! Judging is a function of what was read now and of what was found before: a deployment that failed disappears from the
+//! service's list, and must not be forgotten with it.
+
+use std::time::Duration;
+
+use super::execution::{ActionRun, ActionStatus};
+use super::time::Timestamp;
+
+/// The clocks of CodePipeline and ECS differ by less than this.
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// An action has registered its task definition and begun its deployment after this long.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+
+/// An action that has succeeded while ECS is still at work on its deployment is believed after this long.
+const STILL_AT_WORK: Duration = Duration::from_secs(10 * 60);
+
+/// Revision of a task definition, such as `node-server:42`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    pub family: String,
+    pub number: u32,
+}
+
+impl Revision {
+    /// From `family:number` or the ARN that ends in it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (family, number) = text.rsplit('/').next()?.rsplit_once(':')?;
+        Some(Self { family: family.to_owned(), number: number.parse().ok()? }).filter(|_| !family.is_empty())
+    }
+
+    fn is_before(&self, other: &Self) -> bool {
+        self.family == other.family && self.number < other.number
+    }
+
+    fn is_after(&self, other: &Self) -> bool {
+        other.is_before(self)
+    }
+}
+
+impl std::fmt::Display for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.family, self.number)
+    }
+}
+
+/// How far ECS says that a deployment is (botocore: `DeploymentRolloutState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolloutState {
+    InProgress,
+    Completed,
+    Failed,
+}
+
+/// An entry of a service's `deployments`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub id: String,
+    /// The one that the service is on its way to; others are on their way out.
+    pub is_primary: bool,
+    pub revision: Option<Revision>,
+    pub created: Option<Timestamp>,
+    pub updated: Option<Timestamp>,
+    pub tasks: Tasks,
+    /// `None` where ECS does not say, as for services that it does not roll itself.
+    pub state: Option<RolloutState>,
+    pub reason: Option<String>,
+}
+
+/// Tasks of a deployment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tasks {
+    pub desired: u32,
+    pub running: u32,
+    pub pending: u32,
+    /// Failures in a row; a task that comes up resets them.
+    pub failed: u32,
+}
+
+/// An entry of a service's history: what the service deployments API says (botocore: `ServiceDeploymentStatus`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceDeployment {
+    pub status: ServiceDeploymentStatus,
+    pub reason: Option<String>,
+    /// `BAKE_TIME` and the like, of strategies that have stages.
+    pub lifecycle: Option<String>,
+    pub created: Option<Timestamp>,
+    pub finished: Option<Timestamp>,
+    pub revision: Option<Revision>,
+    /// Where a rollback leads to.
+    pub rollback_to: Option<Revision>,
+    pub tasks: Tasks,
+}
+
+/// The statuses that are told apart; one that is not known counts as being at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceDeploymentStatus {
+    AtWork,
+    Successful,
+    Stopped,
+    RollingBack,
+    RolledBack,
+    RollbackFailed,
+}
+
+/// A service as read now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Service {
+    pub name: String,
+    /// Its deployment circuit breaker; `None` where it has none, and nothing ends a rollout that fails.
+    pub has_breaker: bool,
+    /// Blue/green, linear or canary: the history tells what goes on, and `deployments` does not.
+    pub has_stages: bool,
+    pub deployments: Vec<Deployment>,
+    /// Newest first; read only where it is needed.
+    pub history: Vec<ServiceDeployment>,
+}
+
+/// A deploy action's rollout, as judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    pub service: String,
+    /// What the action rolls out, once ECS shows it.
+    pub revision: Option<Revision>,
+    pub progress: Progress,
+    pub tasks: Tasks,
+    /// Why it failed, as ECS says.
+    pub reason: Option<String>,
+    /// Why its tasks stopped.
+    pub cause: Option<String>,
+    /// Where what was deployed answers.
+    pub address: Option<String>,
+}
+
+/// How a rollout goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// ECS shows nothing of it yet.
+    NotBegun,
+    /// Tasks come up; with the stage of a strategy that has some.
+    Rolling { lifecycle: Option<String> },
+    /// Tasks fail one after the other, and there is no circuit breaker to end it. It may still recover.
+    Failing,
+    /// ECS has given it up, and brings the revision from before back where it knows one.
+    Failed { rolling_back_to: Option<Revision> },
+    /// The service runs another revision again.
+    RolledBack { to: Option<Revision> },
+    /// The service runs it.
+    Runs { since: Timestamp },
+    /// The action has succeeded, and ECS says nothing for it or against it.
+    Unconfirmed,
+}
+
+impl Rollout {
+    /// Of which nothing is known yet.
+    pub fn unknown(service: &str, progress: Progress) -> Self {
+        Self {
+            service: service.to_owned(),
+            revision: None,
+            progress,
+            tasks: Tasks::default(),
+            reason: None,
+            cause: None,
+            address: None,
+        }
+    }
+
+    pub fn is_failed(&self) -> bool {
+        matches!(self.progress, Progress::Failing | Progress::Failed { .. } | Progress::RolledBack { .. })
+    }
+
+    /// Nothing that is read later changes it.
+    pub fn is_decided(&self) -> bool {
+        matches!(self.progress, Progress::RolledBack { .. } | Progress::Runs { .. } | Progress::Unconfirmed)
+    }
+
+    /// Whether tasks have failed, so that it is worth asking why.
+    pub fn has_failing_tasks(&self) -> bool {
+        self.tasks.failed > 0 || self.is_failed()
+    }
+}
+
+impl Tasks {
+    /// Failures after which a circuit breaker ends a rollout: half of the tasks, at least 3 and at most 200 (ECS
+    /// developer guide, deployment circuit breaker).
+    pub fn threshold(self) -> u32 {
+        self.desired.div_ceil(2).clamp(3, 200)
+    }
+
+    fn are_up(self) -> bool {
+        self.running >= self.desired && self.pending == 0 && self.failed == 0
+    }
+}
+
+/// Whether the history has to be read too: where `deployments` alone does not tell what became of the action's own.
+pub fn needs_history(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> bool {
+    let should_be_there = action.is_over() || now.since(action.started) > BEGINS_WITHIN;
+    service.has_stages || (should_be_there && own(service, action, before).is_none())
+}
+
+/// What has become of an action's rollout. `before` is what was found at an earlier look at the same run of the action.
+pub fn judge(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> Rollout {
+    if let Some(before) = before.filter(|before| before.is_decided()) {
+        return before.clone();
+    }
+    let found = match own(service, action, before) {
+        Some(own) if !service.has_stages => of_deployment(service, own, action, now),
+        own => of_history(service, action, now)
+            .or_else(|| own.map(|own| of_deployment(service, own, action, now)))
+            .unwrap_or_else(|| without_deployment(service, action, before)),
+    };
+    keep(before, found)
+}
+
+/// What was found before stays where this reading knows less: above all, that it has failed.
+fn keep(before: Option<&Rollout>, found: Rollout) -> Rollout {
+    let Some(before) = before else { return found };
+    let had_failed = matches!(before.progress, Progress::Failed { .. });
+    let progress = match found.progress {
+        Progress::RolledBack { to } => {
+            let known = match &before.progress {
+                Progress::Failed { rolling_back_to } => rolling_back_to.clone(),
+                _ => None,
+            };
+            Progress::RolledBack { to: to.or(known) }
+        }
+        Progress::Failed { rolling_back_to: None } if had_failed => before.progress.clone(),
+        Progress::Failed { .. } => found.progress,
+        _ if had_failed => before.progress.clone(),
+        other => other,
+    };
+    let failed_tasks = before.tasks.failed.max(found.tasks.failed);
+    let is_failed = matches!(progress, Progress::Failed { .. } | Progress::RolledBack { .. });
+    Rollout {
+        revision: found.revision.or_else(|| before.revision.clone()),
+        tasks: if is_failed { Tasks { failed: failed_tasks, ..found.tasks } } else { found.tasks },
+        reason: found.reason.or_else(|| before.reason.clone()),
+        cause: found.cause.or_else(|| before.cause.clone()),
+        address: found.address.or_else(|| before.address.clone()),
+        progress,
+        service: found.service,
+    }
+}
+
+/// The deployment that the action has begun: the one of the revision that is known to be its own, or that the action
+/// names itself, or else the first that began after the action did.
+fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -> Option<&'a Deployment> {
+    let deployments = || service.deployments.iter();
+    let known = before.and_then(|before| before.revision.as_ref());
+    if let Some(known) = known {
+        return deployments().filter(|one| one.revision.as_ref() == Some(known)).max_by_key(|one| one.created);
+    }
+    let named = deployments().find(|one| action.external_id.as_deref() == Some(one.id.as_str()));
+    named.or_else(|| {
+        let began = deployments().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
+        began.min_by_key(|one| one.created)
+    })
+}
+
+/// Whether something that was created then may be the action's work.
+fn is_of(created: Timestamp, action: &ActionRun) -> bool {
+    created >= action.started.before(CLOCK_SKEW) && (!action.is_over() || created <= action.updated + CLOCK_SKEW)
+}
+
+fn of_deployment(service: &Service, own: &Deployment, action: &ActionRun, now: Timestamp) -> Rollout {
+    let primary = service.deployments.iter().find(|one| one.is_primary).unwrap_or(own);
+    let progress = match own.state {
+        Some(RolloutState::Failed) => brought_back(own, primary),
+        _ if primary.id != own.id && is_newer(primary, own) => Progress::Unconfirmed,
+        _ if primary.id != own.id => brought_back(own, primary),
+        Some(RolloutState::Completed) => Progress::Runs { since: own.updated.unwrap_or(now) },
+        _ if action.status == ActionStatus::Succeeded && own.tasks.are_up() && service.deployments.len() == 1 => {
+            Progress::Runs { since: own.updated.unwrap_or(action.updated) }
+        }
+        _ if action.status == ActionStatus::Succeeded && now.since(action.updated) > STILL_AT_WORK => {
+            Progress::Unconfirmed
+        }
+        _ if !service.has_breaker && own.tasks.failed >= own.tasks.threshold() => Progress::Failing,
+        _ => Progress::Rolling { lifecycle: None },
+    };
+    // A deploy that has taken the place of this one says nothing of it; CodePipeline does, once the action ends.
+    let progress = match progress {
+        Progress::Unconfirmed if !action.is_over() => Progress::Rolling { lifecycle: None },
+        other => other,
+    };
+    Rollout {
+        service: service.name.clone(),
+        revision: own.revision.clone(),
+        progress,
+        tasks: own.tasks,
+        reason: own.reason.clone(),
+        cause: None,
+        address: None,
+    }
+}
+
+/// A later deploy took the place of this one, by its revision, or where that does not tell, by its time.
+fn is_newer(primary: &Deployment, own: &Deployment) -> bool {
+    match (&primary.revision, &own.revision) {
+        (Some(primary), Some(own)) if primary.family == own.family => primary.is_after(own),
+        _ => primary.created > own.created,
+    }
+}
+
+fn brought_back(own: &Deployment, primary: &Deployment) -> Progress {
+    let is_other = primary.id != own.id && primary.revision != own.revision;
+    let to = primary.revision.clone().filter(|_| is_other);
+    if is_other
+        && (primary.state == Some(RolloutState::Completed) || (primary.state.is_none() && primary.tasks.are_up()))
+    {
+        return Progress::RolledBack { to };
+    }
+    Progress::Failed { rolling_back_to: to }
+}
+
+/// As the service deployments API tells it: for strategies with stages, and where the own deployment is gone.
+fn of_history(service: &Service, action: &ActionRun, now: Timestamp) -> Option<Rollout> {
+    let began = service.history.iter().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
+    let own = began.min_by_key(|one| one.created)?;
+    let progress = match own.status {
+        ServiceDeploymentStatus::AtWork
+            if action.status == ActionStatus::Succeeded && now.since(action.updated) > STILL_AT_WORK =>
+        {
+            Progress::Unconfirmed
+        }
+        ServiceDeploymentStatus::AtWork => Progress::Rolling { lifecycle: own.lifecycle.clone() },
+        ServiceDeploymentStatus::Successful => Progress::Runs { since: own.finished.unwrap_or(now) },
+        ServiceDeploymentStatus::RollingBack => Progress::Failed { rolling_back_to: own.rollback_to.clone() },
+        ServiceDeploymentStatus::RolledBack => Progress::RolledBack { to: own.rollback_to.clone() },
+        ServiceDeploymentStatus::RollbackFailed | ServiceDeploymentStatus::Stopped => {
+            Progress::Failed { rolling_back_to: None }
+        }
+    };
+    Some(Rollout {
+        service: service.name.clone(),
+        revision: own.revision.clone(),
+        progress,
+        tasks: own.tasks,
+        reason: own.reason.clone(),
+        cause: None,
+        address: None,
+    })
+}
+
+/// Nothing that ECS lists is the action's own: it has not begun, or is gone already.
+fn without_deployment(service: &Service, action: &ActionRun, before: Option<&Rollout>) -> Rollout {
+    let primary = service.deployments.iter().find(|one| one.is_primary);
+    let known = before.and_then(|before| before.revision.as_ref());
+    let runs = primary.and_then(|primary| primary.revision.as_ref());
+    let progress = match (known, runs, primary) {
+        // It was there before, and what the service is on its way to is older.
+        (Some(known), Some(runs), Some(primary)) if runs.is_before(known) => match primary.state {
+            Some(RolloutState::Completed) | None => Progress::RolledBack { to: Some(runs.clone()) },
+            _ => Progress::Failed { rolling_back_to: Some(runs.clone()) },
+        },
+        _ if action.is_over() => Progress::Unconfirmed,
+        (Some(_), ..) => Progress::Rolling { lifecycle: None },
+        (None, ..) => Progress::NotBegun,
+    };
+    let mut rollout = Rollout::unknown(&service.name, progress);
+    rollout.revision = known.cloned();
+    rollout
+}
+
+#[cfg(test)]
+#[path = "rollout_tests.rs"]
+mod tests;

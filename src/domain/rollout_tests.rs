@@ -1,0 +1,230 @@
+//! What is concluded from what ECS says, above all where CodePipeline says the opposite.
+
+use super::*;
+use crate::domain::execution::ActionKind;
+
+const BEGAN: u64 = 1000;
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+/// A deploy action that began at 1000 s; one that is over was so at 1060 s.
+fn action(status: ActionStatus) -> ActionRun {
+    ActionRun::sample("Staging", "Deploy", ActionKind::Deploy, status)
+}
+
+fn revision(number: u32) -> Revision {
+    Revision { family: "node-server".to_owned(), number }
+}
+
+/// A deployment of two tasks that are up, of a revision, created then.
+fn deployment(number: u32, created: u64, state: RolloutState) -> Deployment {
+    Deployment {
+        id: format!("ecs-svc/{number}-{created}"),
+        is_primary: false,
+        revision: Some(revision(number)),
+        created: Some(at(created)),
+        updated: Some(at(created + 50)),
+        tasks: Tasks { desired: 2, running: 2, pending: 0, failed: 0 },
+        state: Some(state),
+        reason: None,
+    }
+}
+
+fn primary(deployment: Deployment) -> Deployment {
+    Deployment { is_primary: true, ..deployment }
+}
+
+fn failed(deployment: Deployment) -> Deployment {
+    Deployment {
+        state: Some(RolloutState::Failed),
+        reason: Some("ECS deployment circuit breaker: tasks failed to start.".to_owned()),
+        tasks: Tasks { desired: 2, running: 0, pending: 0, failed: 3 },
+        ..deployment
+    }
+}
+
+fn service(deployments: &[Deployment]) -> Service {
+    let name = "node-server".to_owned();
+    Service { name, has_breaker: true, has_stages: false, deployments: deployments.to_vec(), history: Vec::new() }
+}
+
+fn judged(deployments: &[Deployment], status: ActionStatus) -> Rollout {
+    judge(&service(deployments), &action(status), None, at(1070))
+}
+
+#[test]
+fn a_revision_is_read_from_a_task_definitions_arn() {
+    let arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/node-server:42";
+    assert_eq!(Revision::parse(arn), Some(revision(42)));
+    assert_eq!(Revision::parse("node-server:42"), Some(revision(42)));
+    assert_eq!(Revision::parse("node-server"), None);
+}
+
+#[test]
+fn the_deployment_that_began_after_the_action_is_its_own() {
+    let new = Deployment {
+        tasks: Tasks { desired: 2, running: 1, pending: 1, failed: 0 },
+        ..primary(deployment(42, BEGAN + 3, RolloutState::InProgress))
+    };
+    let rollout = judged(&[new, deployment(41, 10, RolloutState::Completed)], ActionStatus::InProgress);
+    assert_eq!(rollout.revision, Some(revision(42)));
+    assert_eq!(rollout.progress, Progress::Rolling { lifecycle: None });
+    assert_eq!(rollout.tasks.running, 1);
+}
+
+#[test]
+fn what_the_run_before_left_behind_is_not_blamed_on_this_one() {
+    let left = [primary(failed(deployment(41, 10, RolloutState::Failed)))];
+    assert_eq!(judged(&left, ActionStatus::InProgress).progress, Progress::NotBegun);
+}
+
+#[test]
+fn it_runs_once_ecs_says_so() {
+    let runs = [primary(deployment(42, BEGAN + 3, RolloutState::Completed))];
+    assert_eq!(judged(&runs, ActionStatus::InProgress).progress, Progress::Runs { since: at(BEGAN + 53) });
+}
+
+#[test]
+fn a_circuit_breaker_fails_it_while_the_action_goes_on() {
+    let old = primary(deployment(41, BEGAN + 40, RolloutState::InProgress));
+    let rollout = judged(&[old, failed(deployment(42, BEGAN + 3, RolloutState::Failed))], ActionStatus::InProgress);
+    assert_eq!(rollout.progress, Progress::Failed { rolling_back_to: Some(revision(41)) });
+    assert_eq!(rollout.tasks.failed, 3);
+}
+
+#[test]
+fn without_a_revision_to_go_back_to_it_has_failed_all_the_same() {
+    let first = [primary(failed(deployment(1, BEGAN + 3, RolloutState::Failed)))];
+    assert_eq!(judged(&first, ActionStatus::InProgress).progress, Progress::Failed { rolling_back_to: None });
+}
+
+#[test]
+fn an_action_that_succeeds_because_the_rollback_is_steady_has_not_deployed() {
+    let old = primary(deployment(41, BEGAN + 30, RolloutState::Completed));
+    let rollout = judged(&[old, failed(deployment(42, BEGAN + 3, RolloutState::Failed))], ActionStatus::Succeeded);
+    assert_eq!(rollout.progress, Progress::RolledBack { to: Some(revision(41)) });
+}
+
+#[test]
+fn what_was_seen_to_fail_has_failed_though_ecs_has_forgotten_it() {
+    let seen = judged(
+        &[
+            primary(deployment(41, BEGAN + 40, RolloutState::InProgress)),
+            failed(deployment(42, BEGAN + 3, RolloutState::Failed)),
+        ],
+        ActionStatus::InProgress,
+    );
+    let steady = service(&[primary(deployment(41, BEGAN + 40, RolloutState::Completed))]);
+    for status in [ActionStatus::InProgress, ActionStatus::Succeeded, ActionStatus::Failed] {
+        let later = judge(&steady, &action(status), Some(&seen), at(1070));
+        assert_eq!(later.progress, Progress::RolledBack { to: Some(revision(41)) });
+        assert_eq!(later.reason, seen.reason);
+        // And a service that is deployed to again tells nothing of the old failure.
+        let next = service(&[primary(deployment(43, BEGAN + 400, RolloutState::Completed))]);
+        assert!(judge(&next, &action(ActionStatus::Succeeded), Some(&later), at(2000)).is_failed());
+    }
+}
+
+#[test]
+fn the_old_deployment_may_come_back_as_itself() {
+    let seen = judged(
+        &[primary(deployment(42, BEGAN + 3, RolloutState::InProgress)), deployment(41, 10, RolloutState::Completed)],
+        ActionStatus::InProgress,
+    );
+    let back = service(&[primary(deployment(41, 10, RolloutState::Completed))]);
+    let rollout = judge(&back, &action(ActionStatus::Succeeded), Some(&seen), at(1070));
+    assert_eq!(rollout.progress, Progress::RolledBack { to: Some(revision(41)) });
+}
+
+#[test]
+fn a_newer_deploy_in_its_place_is_no_rollback() {
+    let newer = [
+        primary(deployment(43, BEGAN + 58, RolloutState::InProgress)),
+        deployment(42, BEGAN + 3, RolloutState::InProgress),
+    ];
+    assert_eq!(judged(&newer, ActionStatus::Succeeded).progress, Progress::Unconfirmed);
+    assert!(!judged(&newer, ActionStatus::InProgress).is_failed());
+}
+
+#[test]
+fn an_action_that_succeeded_waits_for_ecs_to_say_so_but_not_for_ever() {
+    let at_work = Deployment {
+        tasks: Tasks { desired: 2, running: 1, pending: 1, failed: 0 },
+        ..primary(deployment(42, BEGAN + 3, RolloutState::InProgress))
+    };
+    let service = service(&[at_work, deployment(41, 10, RolloutState::Completed)]);
+    let succeeded = action(ActionStatus::Succeeded);
+    assert_eq!(judge(&service, &succeeded, None, at(1070)).progress, Progress::Rolling { lifecycle: None });
+    assert_eq!(judge(&service, &succeeded, None, at(1060 + 601)).progress, Progress::Unconfirmed);
+}
+
+#[test]
+fn without_a_breaker_failing_tasks_are_told_and_may_recover() {
+    let fails = |failed| Deployment {
+        tasks: Tasks { desired: 2, running: 0, pending: 2, failed },
+        ..primary(deployment(42, BEGAN + 3, RolloutState::InProgress))
+    };
+    let without = |failed| Service { has_breaker: false, ..service(&[fails(failed)]) };
+    let running = action(ActionStatus::InProgress);
+    assert_eq!(judge(&without(2), &running, None, at(1100)).progress, Progress::Rolling { lifecycle: None });
+    let failing = judge(&without(3), &running, None, at(1100));
+    assert_eq!(failing.progress, Progress::Failing);
+    let recovered = service(&[primary(deployment(42, BEGAN + 3, RolloutState::Completed))]);
+    assert!(!judge(&recovered, &running, Some(&failing), at(1200)).is_failed());
+}
+
+#[test]
+fn what_can_be_read_nowhere_is_not_confirmed() {
+    assert_eq!(judged(&[], ActionStatus::Succeeded).progress, Progress::Unconfirmed);
+    let old = [primary(deployment(41, 10, RolloutState::Completed))];
+    assert_eq!(judged(&old, ActionStatus::Succeeded).progress, Progress::Unconfirmed);
+}
+
+fn history(status: ServiceDeploymentStatus, to: Option<Revision>) -> ServiceDeployment {
+    ServiceDeployment {
+        status,
+        reason: None,
+        lifecycle: Some("BAKE_TIME".to_owned()),
+        created: Some(at(BEGAN + 3)),
+        finished: Some(at(BEGAN + 50)),
+        revision: Some(revision(42)),
+        rollback_to: to,
+        tasks: Tasks { desired: 2, running: 2, pending: 0, failed: 0 },
+    }
+}
+
+#[test]
+fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
+    let old = deployment(41, 10, RolloutState::Completed);
+    let judged = |status, to, has_stages| {
+        let history = vec![history(status, to)];
+        let service = Service { has_stages, history, ..service(&[primary(old.clone())]) };
+        judge(&service, &action(ActionStatus::Succeeded), None, at(1070)).progress
+    };
+    use ServiceDeploymentStatus as Status;
+    for has_stages in [true, false] {
+        assert_eq!(judged(Status::Successful, None, has_stages), Progress::Runs { since: at(BEGAN + 50) });
+        let back = Some(revision(41));
+        assert_eq!(judged(Status::RolledBack, back.clone(), has_stages), Progress::RolledBack { to: back.clone() });
+        let failed = Progress::Failed { rolling_back_to: back.clone() };
+        assert_eq!(judged(Status::RollingBack, back, has_stages), failed);
+        assert_eq!(judged(Status::Stopped, None, has_stages), Progress::Failed { rolling_back_to: None });
+        let rolling = Progress::Rolling { lifecycle: Some("BAKE_TIME".to_owned()) };
+        assert_eq!(judged(Status::AtWork, None, has_stages), rolling);
+    }
+}
+
+#[test]
+fn the_history_is_asked_only_where_it_is_needed() {
+    let rolling = service(&[primary(deployment(42, BEGAN + 3, RolloutState::InProgress))]);
+    let running = action(ActionStatus::InProgress);
+    assert!(!needs_history(&rolling, &running, None, at(BEGAN + 300)));
+    let staged = Service { has_stages: true, ..rolling };
+    assert!(needs_history(&staged, &running, None, at(BEGAN + 300)));
+    let nothing = service(&[primary(deployment(41, 10, RolloutState::Completed))]);
+    assert!(!needs_history(&nothing, &running, None, at(BEGAN + 20)));
+    assert!(needs_history(&nothing, &running, None, at(BEGAN + 300)));
+    assert!(needs_history(&nothing, &action(ActionStatus::Succeeded), None, at(BEGAN + 20)));
+}
