@@ -30,7 +30,7 @@ pub use codepipeline::{
     Script, StageSpec, StageView,
 };
 pub use faults::{EventFault, Fault, Faults, When};
-pub use github::{GitHub, Permission, PostedStatus, State, Status};
+pub use github::{EXAMPLE_APP_KEY, GitHub, Permission, PostedStatus, State, Status};
 pub use journal::Call;
 pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};

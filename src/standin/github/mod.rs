@@ -1,5 +1,6 @@
 //! GitHub: repositories, commits, tokens, and commit statuses.
 
+mod key;
 mod operations;
 mod route;
 mod view;
@@ -7,6 +8,7 @@ mod view;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use key::EXAMPLE_APP_KEY;
 pub(crate) use operations::Ask;
 pub(crate) use route::{Route, route};
 

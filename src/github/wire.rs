@@ -1,0 +1,167 @@
+//! Requests to GitHub: where they go, with what, and how long they may take.
+//!
+//! They are built by hand on octocrab's client, for its typed calls hide status and headers.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::BodyExt;
+use octocrab::Octocrab;
+use serde::Serialize;
+
+use super::error::{GitHubError, describe, failure};
+use crate::clock::Clock;
+
+/// GitHub cuts a request off after 10 s; there is nothing to be had by waiting longer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A moved repository answers with one redirect; more than a few are a loop.
+const MAX_REDIRECTS: usize = 3;
+
+/// What a request shows to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bearer {
+    /// A token that a person or an organization made.
+    Token,
+    /// What an App signs with its private key.
+    Jwt,
+    /// What an App gets for one of its installations.
+    Installation,
+}
+
+/// A header that lets a request in. It is marked as sensitive, so that nothing which prints headers shows it.
+#[derive(Clone, Debug)]
+pub(super) struct Authorization {
+    header: HeaderValue,
+    bearer: Bearer,
+}
+
+/// A success.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Vec<u8>,
+}
+
+/// The way to one GitHub.
+pub(super) struct Wire {
+    octocrab: Octocrab,
+    api_url: String,
+    pub(super) clock: Clock,
+}
+
+impl Bearer {
+    /// What GitHub does not take, and what to do about it.
+    pub(super) fn refusal(self, why: &str) -> String {
+        match self {
+            Self::Token => format!("the token: {why}; put a valid one in place of the expired or revoked one"),
+            Self::Jwt => format!("the App's JWT: {why}; check app_id and the private key"),
+            Self::Installation => {
+                format!("a token that it has just given to the App: {why}; check that the App is installed")
+            }
+        }
+    }
+
+    pub(super) fn access_mending(self) -> &'static str {
+        match self {
+            Self::Token => "give the token access to the repository, with permission to write commit statuses",
+            Self::Jwt | Self::Installation => {
+                "give the App's installation access to the repository, with permission to write checks, commit \
+                 statuses and deployments, and accept them where the App is installed"
+            }
+        }
+    }
+}
+
+impl Authorization {
+    /// `None` where the text can't stand in a header.
+    pub(super) fn new(bearer: Bearer, token: &str) -> Option<Self> {
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let mut header = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| is_token)?;
+        header.set_sensitive(true);
+        Some(Self { header, bearer })
+    }
+}
+
+impl Wire {
+    pub(super) fn new(api_url: &str, clock: Clock) -> Result<Self, GitHubError> {
+        // octocrab puts the base's path in front of every URI, whole ones included, so it gets none, and every URI
+        // here is whole.
+        let uri: Uri = api_url.parse().map_err(|_| GitHubError::Refused(format!("{api_url} is no URL")))?;
+        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        let base = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
+        let octocrab = Octocrab::builder()
+            .base_uri(base)
+            .and_then(|builder| {
+                builder
+                    .add_header(HeaderName::from_static("x-github-api-version"), "2022-11-28".to_owned())
+                    .add_header(ACCEPT, "application/vnd.github+json".to_owned())
+                    .set_connect_timeout(Some(Duration::from_secs(3)))
+                    .set_read_timeout(Some(TIMEOUT))
+                    .set_write_timeout(Some(TIMEOUT))
+                    .build()
+            })
+            .map_err(|error| GitHubError::Unavailable(error.to_string()))?;
+        Ok(Self { octocrab, api_url: api_url.to_owned(), clock })
+    }
+
+    pub(super) async fn call<B: Serialize>(
+        &self,
+        authorization: &Authorization,
+        method: &Method,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<Answer, GitHubError> {
+        let mut url = format!("{}{path}", self.api_url);
+        for _ in 0..=MAX_REDIRECTS {
+            let (status, headers, body) = self.send(authorization, method, &url, body).await?;
+            if status.is_success() {
+                return Ok(Answer { status, body });
+            }
+            if !status.is_redirection() {
+                return Err(failure(status, &headers, &body, path, authorization.bearer, self.clock.now()));
+            }
+            // A repository that was renamed or moved answers with its new place, to be asked by the same method.
+            url = self.redirected(&headers)?;
+        }
+        Err(GitHubError::Unavailable(format!("{path} is redirected again and again")))
+    }
+
+    fn redirected(&self, headers: &HeaderMap) -> Result<String, GitHubError> {
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let place: Option<Uri> = location.parse().ok();
+        let ours: Option<Uri> = self.api_url.parse().ok();
+        let same_host = matches!((&place, &ours), (Some(place), Some(ours))
+            if place.authority() == ours.authority() && place.scheme() == ours.scheme());
+        // Only GitHub itself gets to see the token and what is posted.
+        if same_host {
+            Ok(location.to_owned())
+        } else {
+            Err(GitHubError::Unavailable(format!("redirected to another host: \"{location}\"")))
+        }
+    }
+
+    async fn send<B: Serialize>(
+        &self,
+        authorization: &Authorization,
+        method: &Method,
+        url: &str,
+        body: Option<&B>,
+    ) -> Result<(StatusCode, HeaderMap, Vec<u8>), GitHubError> {
+        let unavailable = |error: octocrab::Error| GitHubError::Unavailable(describe(&error));
+        let builder = Request::builder().method(method).uri(url).header(AUTHORIZATION, &authorization.header);
+        let request = self.octocrab.build_request(builder, body).map_err(unavailable)?;
+        let exchange = async {
+            let response = self.octocrab.execute(request).await?;
+            let (parts, body) = response.into_parts();
+            Ok((parts, body.collect().await?.to_bytes()))
+        };
+        let answered = tokio::time::timeout(TIMEOUT, exchange).await;
+        let answered =
+            answered.map_err(|_| GitHubError::Unavailable(format!("no answer in {} s", TIMEOUT.as_secs())))?;
+        let (parts, answer) = answered.map_err(unavailable)?;
+        let quota = parts.headers.get("x-ratelimit-remaining").and_then(|value| value.to_str().ok());
+        tracing::debug!(%method, url, status = parts.status.as_u16(), quota, "asked GitHub");
+        Ok((parts.status, parts.headers, answer.to_vec()))
+    }
+}
