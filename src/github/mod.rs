@@ -6,6 +6,7 @@
 mod app;
 mod checks;
 mod credentials;
+mod deployments;
 mod error;
 mod moment;
 mod statuses;
@@ -26,6 +27,7 @@ use crate::settings::Secret;
 pub use checks::{
     Annotation, AnnotationLevel, CheckAction, CheckContent, CheckOutput, CheckRun, CheckState, Conclusion, NewCheckRun,
 };
+pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewDeploymentStatus};
 pub use error::GitHubError;
 pub use statuses::ListedStatus;
 
