@@ -9,6 +9,7 @@ mod credentials;
 mod deployments;
 mod error;
 mod moment;
+mod people;
 mod statuses;
 mod wire;
 
