@@ -8,9 +8,14 @@
    that it is there is 1.)
 3. Facts: what must stay true of the template, each with its line below.
 
-Needs aws-sam-translator, cfn-lint and PyYAML. Usage: check.py    (exit code 0: all holds; 1: what does not, one a line)
+With --write it checks nothing, but writes templates for `sam validate --lint`: combinations decided before the transform,
+so still with Globals and serverless functions, and again as few as show every form.
+
+Needs aws-sam-translator, cfn-lint and PyYAML. Usage: check.py [--write DIRECTORY]
+(exit code 0: all holds; 1: what does not, one a line)
 """
 
+import argparse
 import functools
 import itertools
 import json
@@ -112,16 +117,18 @@ def defaults(template):
     return {name: parameter["Default"] for name, parameter in template["Parameters"].items() if "Default" in parameter}
 
 
-class Stack:
-    """The template with its conditions decided and its parameters replaced. What only AWS knows stays a reference."""
+def values_of(chosen):
+    values = defaults(read_template_once()) | ALWAYS
+    for name, value in chosen.items():
+        values |= {name: value} | (WITH_IT.get(name, {}) if value else {})
+    return values
 
-    def __init__(self, **chosen):
-        values = defaults(read_template_once()) | ALWAYS
-        for name, value in chosen.items():
-            values |= {name: value} | (WITH_IT.get(name, {}) if value else {})
-        self.values = values
-        key = (values["FunctionArchitecture"], values["WebhookConcurrency"], values["Tracing"])
-        self.template = transformed(*key)
+
+class Decided:
+    """A template with its conditions decided and its parameters replaced. What only AWS knows stays a reference."""
+
+    def __init__(self, template, values):
+        self.template, self.values = template, values
         self.conditions = {}
         for name in self.template["Conditions"]:
             self.decide(name)
@@ -132,7 +139,7 @@ class Stack:
         found = {}
         for key, body in self.template[name].items():
             if "Condition" not in body or self.conditions[body["Condition"]]:
-                found[key] = self.resolve({field: value for field, value in body.items() if field not in ("Condition", "Metadata")})
+                found[key] = self.resolve({field: value for field, value in body.items() if field != "Condition"})
         return found
 
     def decide(self, name):
@@ -182,6 +189,35 @@ class Stack:
     def lintable(self):
         """As a template of its own."""
         return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": self.resources, "Outputs": self.outputs}
+
+    def forms(self):
+        """What there is to see here, each resource and output with its form."""
+        return {(name, json.dumps(body, sort_keys=True)) for name, body in (self.resources | self.outputs).items()}
+
+
+class Untransformed(Decided):
+    """As SAM gets it."""
+
+    def __init__(self, **chosen):
+        super().__init__(read_template_once(), values_of(chosen))
+        self.globals = self.resolve(self.template["Globals"])
+
+    def lintable(self):
+        return {"Transform": self.template["Transform"], "Globals": self.globals} | super().lintable()
+
+    def forms(self):
+        # What Globals say is in no function yet, but belongs to the form of each.
+        added = json.dumps(self.globals, sort_keys=True)
+        functions = {name for name, body in self.resources.items() if body["Type"].startswith("AWS::Serverless::")}
+        return {(name, form + added if name in functions else form) for name, form in super().forms()}
+
+
+class Stack(Decided):
+    """As CloudFormation gets it."""
+
+    def __init__(self, **chosen):
+        values = values_of(chosen)
+        super().__init__(transformed(values["FunctionArchitecture"], values["WebhookConcurrency"], values["Tracing"]), values)
 
     def of_type(self, kind):
         return {name: body["Properties"] for name, body in self.resources.items() if body["Type"] == kind}
@@ -275,20 +311,39 @@ def check_references(stack, chosen):
                 yield f"{name} refers to {missing}, which is not there with {chosen}"
 
 
-def check_lint(stacks):
-    """The fewest combinations, roughly, that show each resource in each of its forms."""
-    forms = [{(name, json.dumps(body, sort_keys=True)) for name, body in (stack.resources | stack.outputs).items()} for stack in stacks]
+def fewest(stacks):
+    """Which, the fewest roughly, show each resource and output in each of its forms; and how many forms these are."""
+    forms = [stack.forms() for stack in stacks]
     left = set().union(*forms)
-    every, runs = len(left), 0
+    every, shown = len(left), []
     while left:
         best = max(range(len(forms)), key=lambda index: len(forms[index] & left))
         left -= forms[best]
-        runs += 1
-        text = json.dumps(stacks[best].lintable())
-        for match in lint(text, config=ManualArgs(regions=["us-east-1"])):
+        shown.append(best)
+    return shown, every
+
+
+def check_lint(stacks):
+    shown, forms = fewest(stacks)
+    for index in shown:
+        for match in lint(json.dumps(stacks[index].lintable()), config=ManualArgs(regions=["us-east-1"])):
             yield f"cfn-lint {match.rule.id}: {match.message} at {'/'.join(map(str, match.path or []))}"
-    print(f"{len(forms)} combinations hold only references to what is there")
-    print(f"{every} forms of resources and outputs, seen by cfn-lint in {runs} templates")
+    print(f"{len(stacks)} combinations hold only references to what is there")
+    print(f"{forms} forms of resources and outputs, seen by cfn-lint in {len(shown)} templates")
+
+
+def write(folder):
+    every = list(combinations())
+    stacks = [Untransformed(**chosen) for chosen in every]
+    shown, forms = fewest(stacks)
+    by_default = values_of({})
+    folder.mkdir(parents=True)
+    for number, index in enumerate(shown, 1):
+        file = folder / f"{number:02}.json"
+        file.write_text(json.dumps(stacks[index].lintable(), indent=2) + "\n")
+        differs = [f"{name}={value}" for name, value in every[index].items() if value != by_default[name]]
+        print(f"{file.name}: {' '.join(differs) or 'as it is by default'}")
+    print(f"{forms} forms of resources and outputs as SAM gets them, in {len(shown)} templates")
 
 
 # ---- 3: facts.
@@ -759,6 +814,11 @@ def check_facts():
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--write", type=Path, metavar="DIRECTORY", help="write the combinations for sam validate --lint")
+    if folder := parser.parse_args().write:
+        write(folder)
+        return 0
     wrong = list(check_groups())
     stacks = []
     for chosen in combinations():
