@@ -83,7 +83,7 @@ START_SECONDS = 30
 STACK_SECONDS = 60
 RUN_SECONDS = 240
 DEAD_LETTER_SECONDS = 120
-# What docs/deploy.md promises, and a little for the way.
+# What README.md promises, and a little for the way.
 ROTATION_SECONDS = 5 * 60 + 30
 
 
@@ -541,7 +541,7 @@ def rotates(scene):
     old = scene.known
     new = hashlib.sha256(old.encode()).hexdigest()[:40]
     began = time.monotonic()
-    # As docs/deploy.md has it: both, one a line. The old one goes on being good.
+    # As README.md has it: both, one a line. The old one goes on being good.
     scene.client("secretsmanager").put_secret_value(SecretId=f"{STACK}-webhook", SecretString=f"{new}\n{old}")
     ping = (ROOT / "events/ping.json").read_bytes()
     refused = 0
