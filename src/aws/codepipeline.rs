@@ -7,9 +7,10 @@ use aws_sdk_codepipeline::error::{DisplayErrorContext, ProvideErrorMetadata, Sdk
 use aws_sdk_codepipeline::operation::get_pipeline_state::GetPipelineStateOutput;
 use aws_sdk_codepipeline::primitives::DateTime;
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ExecutionMode, ExecutionType,
-    PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary, PipelineVariable, SourceRevision,
-    SourceRevisionOverride, SourceRevisionType, StageExecutionStatus, StageState,
+    ActionCategory, ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ApprovalResult,
+    ApprovalStatus, ExecutionMode, ExecutionType, PipelineExecution, PipelineExecutionStatus, PipelineExecutionSummary,
+    PipelineVariable, SourceRevision, SourceRevisionOverride, SourceRevisionType, StageExecutionStatus, StageRetryMode,
+    StageState,
 };
 
 use crate::domain::event::CommitSha;
@@ -78,6 +79,47 @@ impl CodePipeline {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
                 Some("DuplicatedStopRequestException" | "PipelineExecutionNotStoppableException") => Ok(()),
+                _ => Err(sort(error)),
+            },
+        }
+    }
+
+    /// Runs what failed in a stage again, in the same execution. False where CodePipeline does not let it be retried: it
+    /// has not failed, or a newer execution has been through it since.
+    pub async fn retry(&self, pipeline: &str, execution: &str, stage: &str) -> Result<bool, PipelineError> {
+        let call = self.client.retry_stage_execution().pipeline_name(pipeline).pipeline_execution_id(execution);
+        match call.stage_name(stage).retry_mode(StageRetryMode::FailedActions).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.code() {
+                Some(
+                    "StageNotRetryableException" | "NotLatestPipelineExecutionException" | "StageNotFoundException",
+                ) => Ok(false),
+                _ => Err(sort(error)),
+            },
+        }
+    }
+
+    /// Answers an approval that waits. False where it does not wait any more, or not in this execution.
+    pub async fn answer(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        approval: &ActionRun,
+        approve: bool,
+        summary: &str,
+    ) -> Result<bool, PipelineError> {
+        let state = self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort)?;
+        // In PARALLEL mode there is no state to ask; the action itself names the token.
+        let token = token_of(&state, execution, approval).or_else(|| approval.external_id.clone());
+        let Some(token) = token else { return Ok(false) };
+        let status = if approve { ApprovalStatus::Approved } else { ApprovalStatus::Rejected };
+        let result = ApprovalResult::builder().summary(summary).status(status).build();
+        let result = result.map_err(|error| PipelineError::Invalid(error.to_string()))?;
+        let call = self.client.put_approval_result().pipeline_name(pipeline).stage_name(&approval.stage);
+        match call.action_name(&approval.name).token(token).result(result).send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.code() {
+                Some("InvalidApprovalTokenException" | "ApprovalAlreadyCompletedException") => Ok(false),
                 _ => Err(sort(error)),
             },
         }
@@ -379,6 +421,15 @@ fn views(state: GetPipelineStateOutput, execution: &str) -> Vec<StageView> {
         })
     };
     state.stage_states.unwrap_or_default().into_iter().filter_map(view).collect()
+}
+
+/// The token of an approval that waits in this execution.
+fn token_of(state: &GetPipelineStateOutput, execution: &str, approval: &ActionRun) -> Option<String> {
+    let stage = state.stage_states().iter().find(|stage| stage.stage_name() == Some(&approval.stage))?;
+    stage.latest_execution().filter(|latest| latest.pipeline_execution_id == execution)?;
+    let action = stage.action_states().iter().find(|action| action.action_name() == Some(&approval.name))?;
+    let latest = action.latest_execution()?;
+    latest.token.clone().filter(|_| latest.status == Some(ActionExecutionStatus::InProgress))
 }
 
 /// An execution that was stopped or failed in front of a stage is still shown there.

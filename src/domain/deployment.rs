@@ -19,8 +19,15 @@ pub enum DeploymentState {
 }
 
 impl DeploymentState {
-    pub fn is_final(self) -> bool {
-        !matches!(self, Self::Queued | Self::InProgress)
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::InProgress => "in_progress",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Error => "error",
+            Self::Inactive => "inactive",
+        }
     }
 }
 
@@ -109,7 +116,7 @@ mod tests {
         let none = String::new;
         assert_eq!(shown(Progress::NotBegun, InProgress, running.clone()), Some((State::Queued, none())));
         let rolling = Progress::Rolling { lifecycle: None };
-        assert_eq!(shown(rolling.clone(), InProgress, running.clone()), Some((State::InProgress, none())));
+        assert_eq!(shown(rolling.clone(), InProgress, running), Some((State::InProgress, none())));
         let runs = Progress::Runs { since: Timestamp::default() };
         let address = "http://192.0.2.1".to_owned();
         assert_eq!(shown(runs, Succeeded, ExecutionStatus::Succeeded), Some((State::Success, address)));

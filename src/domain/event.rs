@@ -152,6 +152,30 @@ pub struct PullRequest {
     pub from_fork: bool,
 }
 
+/// Somebody pressed something on a check run, or on all of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Press {
+    pub repository: RepositoryName,
+    pub default_branch: String,
+    pub commit: CommitSha,
+    /// The branch that the check suite was made for; GitHub does not tell it for forks.
+    pub head_branch: Option<String>,
+    /// Who pressed, as the payload says.
+    pub actor: String,
+    pub what: Pressed,
+}
+
+/// What was pressed. Moments are GitHub's texts: they are compared with what GitHub says when it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pressed {
+    /// A button of a check run.
+    Button { check_run: u64, name: String, identifier: String },
+    /// Re-run of a check run that had completed then.
+    Rerun { check_run: u64, name: String, completed: String },
+    /// Re-run of all check runs; the suite was updated then.
+    RerunAll { updated: String },
+}
+
 /// A verified delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -164,6 +188,7 @@ pub struct Event {
 pub enum EventKind {
     Push(Push),
     PullRequest(PullRequest),
+    Press(Press),
     /// A delivery that starts nothing whatever the routes say; the text says why.
     Nothing(String),
 }

@@ -222,6 +222,21 @@ pub struct Author {
     pub push: Option<String>,
 }
 
+/// Something that GitHub shows, with who posted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub report: Report,
+    pub author: Option<Author>,
+    /// The id of the check run that shows it, and can be changed; `None` for a status.
+    pub check_run: Option<u64>,
+}
+
+impl From<(Report, Option<Author>)> for Posted {
+    fn from((report, author): (Report, Option<Author>)) -> Self {
+        Self { report, author, check_run: None }
+    }
+}
+
 /// What GitHub shows in one context of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
@@ -231,6 +246,8 @@ pub struct Shown {
     pub description: String,
     /// The execution that the status links to.
     pub execution: Option<String>,
+    /// The check run that shows it.
+    pub check_run: Option<u64>,
     /// How many statuses each execution has posted here.
     pub posts: BTreeMap<String, u32>,
 }
@@ -245,15 +262,16 @@ pub struct ShownStatuses {
 }
 
 impl ShownStatuses {
-    /// Takes the statuses of a commit, newest first, each with its author.
-    pub fn from_newest_first(statuses: impl IntoIterator<Item = (Report, Option<Author>)>) -> Self {
+    /// Takes the statuses of a commit, or its check runs, newest first.
+    pub fn from_newest_first(posted: impl IntoIterator<Item = impl Into<Posted>>) -> Self {
         let mut shown = Self::default();
-        for (report, author) in statuses {
+        for Posted { report, author, check_run } in posted.into_iter().map(Into::into) {
             let latest = shown.contexts.entry(report.context.to_lowercase()).or_insert_with(|| Shown {
                 context: report.context,
                 state: report.state,
                 description: report.description,
                 execution: author.as_ref().map(|author| author.execution.clone()),
+                check_run,
                 posts: BTreeMap::new(),
             });
             if let Some(Author { execution, push }) = author {
@@ -330,9 +348,10 @@ impl ShownStatuses {
     }
 }
 
-fn is_of_pipeline(lower_case_context: &str, pipeline: &str) -> bool {
+/// Whether a context is a pipeline's own or one of its stages'.
+pub fn is_of_pipeline(context: &str, pipeline: &str) -> bool {
     let own = execution_context(pipeline).to_lowercase();
-    lower_case_context.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    context.to_lowercase().strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What has to be posted so that GitHub shows what is wanted.

@@ -2,8 +2,8 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::event::{ChangedFiles, CommitSha, Event, EventKind, PullRequest, Push, Ref, RepositoryName};
-use super::report::RunOptions;
+use super::event::{ChangedFiles, CommitSha, Event, EventKind, Press, Pressed, PullRequest, Push, Ref, RepositoryName};
+use super::report::{RunOptions, is_of_pipeline};
 use super::template::{Template, Values};
 
 /// Branches of GitHub's merge queue. They are pushes too, but of commits that may never land, so that only a
@@ -102,6 +102,8 @@ pub enum Decision {
         commit: CommitSha,
         reason: String,
     },
+    /// Somebody pressed something on a check run of the pipeline. The request is for where a stage can't be retried.
+    Press(Box<Press>, Box<StartRequest>),
     /// Nothing is started and nothing is reported.
     Ignore(String),
 }
@@ -111,6 +113,7 @@ impl Decision {
         match self {
             Self::Start(request) => Some(&request.pipeline),
             Self::Skip { pipeline, .. } => Some(pipeline),
+            Self::Press(_, request) => Some(&request.pipeline),
             Self::Ignore(_) => None,
         }
     }
@@ -129,6 +132,7 @@ impl RouteTable {
             EventKind::Nothing(reason) => return ignore(reason.clone()),
             EventKind::Push(push) => &push.repository,
             EventKind::PullRequest(pull) => &pull.repository,
+            EventKind::Press(press) => &press.repository,
         };
         let mut decisions: Vec<Decision> = Vec::new();
         let mut reasons: Vec<String> = Vec::new();
@@ -136,6 +140,7 @@ impl RouteTable {
             let decision = match &event.kind {
                 EventKind::Push(push) => route.plan_push(push, &event.delivery),
                 EventKind::PullRequest(pull) => route.plan_pull_request(pull, &event.delivery),
+                EventKind::Press(press) => route.plan_press(press, &event.delivery),
                 EventKind::Nothing(_) => continue,
             };
             let same = decisions.iter().position(|earlier| earlier.pipeline() == decision.pipeline());
@@ -236,6 +241,23 @@ impl Route {
         let git_ref = Ref::Branch(pull.head_branch.clone());
         let values = Values { actor: &pull.actor, delivery, message: &pull.title, ..ref_values(&git_ref) };
         self.start(&pull.repository, &pull.commit, git_ref.clone(), false, values)
+    }
+
+    /// A press is for the pipelines whose check runs it is about. Whether it may do anything, the worker finds out.
+    fn plan_press(&self, press: &Press, delivery: &str) -> Decision {
+        let name = match &press.what {
+            Pressed::Button { name, .. } | Pressed::Rerun { name, .. } => Some(name),
+            Pressed::RerunAll { .. } => None,
+        };
+        if name.is_some_and(|name| !is_of_pipeline(name, &self.pipeline)) {
+            return Decision::Ignore(format!("the check run is not one of {}", self.pipeline));
+        }
+        let git_ref = Ref::Branch(press.head_branch.clone().unwrap_or_else(|| press.default_branch.clone()));
+        let values = Values { actor: &press.actor, delivery, ..ref_values(&git_ref) };
+        match self.start(&press.repository, &press.commit, git_ref.clone(), false, values) {
+            Decision::Start(request) => Decision::Press(Box::new(press.clone()), request),
+            other => other,
+        }
     }
 
     fn start(

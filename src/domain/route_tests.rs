@@ -56,6 +56,7 @@ fn plan(routes: &[Route], kind: EventKind) -> String {
     let short = |decision: &Decision| match decision {
         Decision::Start(request) => format!("start {}", request.pipeline),
         Decision::Skip { pipeline, reason, .. } => format!("skip {pipeline}: {reason}"),
+        Decision::Press(press, request) => format!("press on {} by {}", request.pipeline, press.actor),
         Decision::Ignore(reason) => format!("ignore: {reason}"),
     };
     let decisions = RouteTable(routes.to_vec()).plan(&event);
@@ -226,4 +227,33 @@ fn a_pull_request_whose_push_already_starts_the_pipeline_starts_nothing_more() {
     };
     let pull = EventKind::PullRequest(pull_request("feature/x", "main"));
     insta::assert_snapshot!(plan(&[both], pull), @"ignore: the push to feature/x already starts p");
+}
+
+fn pressed(name: &str) -> EventKind {
+    EventKind::Press(Press {
+        repository: RepositoryName::parse("octo-org/node-server").unwrap(),
+        default_branch: "main".to_owned(),
+        commit: CommitSha::parse(SHA).unwrap(),
+        head_branch: Some("topic".to_owned()),
+        actor: "octocat".to_owned(),
+        what: match name {
+            "" => Pressed::RerunAll { updated: "2026-01-24T22:03:44Z".to_owned() },
+            name => Pressed::Button { check_run: 7, name: name.to_owned(), identifier: "approve:1".to_owned() },
+        },
+    })
+}
+
+#[test]
+fn a_press_is_for_the_pipeline_whose_check_run_it_is_on() {
+    let routes = [route("node-server"), route("node-server-docs")];
+    insta::assert_snapshot!(plan(&routes, pressed("codepipeline/node-server/Staging")), @"press on node-server by octocat");
+    insta::assert_snapshot!(plan(&routes, pressed("codepipeline/Node-Server-Docs")), @"press on node-server-docs by octocat");
+    insta::assert_snapshot!(plan(&routes, pressed("lint")), @"
+    ignore: the check run is not one of node-server
+    ignore: the check run is not one of node-server-docs
+    ");
+    insta::assert_snapshot!(plan(&routes, pressed("")), @"
+    press on node-server by octocat
+    press on node-server-docs by octocat
+    ");
 }

@@ -177,6 +177,7 @@ struct Page {
 struct Sent<'a> {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     new: Option<SentNew<'a>>,
+    external_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     details_url: Option<&'a str>,
     status: &'static str,
@@ -194,7 +195,6 @@ struct Sent<'a> {
 struct SentNew<'a> {
     name: &'a str,
     head_sha: &'a str,
-    external_id: &'a str,
 }
 
 #[derive(Serialize)]
@@ -293,10 +293,11 @@ impl GitHub {
         run: &NewCheckRun,
     ) -> Result<CheckRun, GitHubError> {
         let path = format!("/repos/{repository}/check-runs");
-        let new = SentNew { name: &run.name, head_sha: run.head_sha.as_str(), external_id: &run.external_id };
-        let (first, more) = in_requests(&run.content.output.annotations);
-        let made = self.send_check_run(repository, Method::POST, &path, &run.content, Some(new), first).await?;
-        self.send_annotations(repository, made, &run.content, more).await
+        let new = SentNew { name: &run.name, head_sha: run.head_sha.as_str() };
+        let (id, content) = (run.external_id.as_str(), &run.content);
+        let (first, more) = in_requests(&content.output.annotations);
+        let made = self.send_check_run(repository, Method::POST, &path, id, content, Some(new), first).await?;
+        self.send_annotations(repository, made, id, content, more).await
     }
 
     /// Shows something else in a check run of our own.
@@ -304,33 +305,37 @@ impl GitHub {
         &self,
         repository: &RepositoryName,
         id: u64,
+        external_id: &str,
         content: &CheckContent,
     ) -> Result<CheckRun, GitHubError> {
         let path = format!("/repos/{repository}/check-runs/{id}");
         let (first, more) = in_requests(&content.output.annotations);
-        let updated = self.send_check_run(repository, Method::PATCH, &path, content, None, first).await?;
-        self.send_annotations(repository, updated, content, more).await
+        let updated = self.send_check_run(repository, Method::PATCH, &path, external_id, content, None, first).await?;
+        self.send_annotations(repository, updated, external_id, content, more).await
     }
 
     async fn send_annotations(
         &self,
         repository: &RepositoryName,
         mut run: CheckRun,
+        external_id: &str,
         content: &CheckContent,
         annotations: &[Annotation],
     ) -> Result<CheckRun, GitHubError> {
         let path = format!("/repos/{repository}/check-runs/{}", run.id);
         for more in annotations.chunks(ANNOTATIONS_LIMIT) {
-            run = self.send_check_run(repository, Method::PATCH, &path, content, None, more).await?;
+            run = self.send_check_run(repository, Method::PATCH, &path, external_id, content, None, more).await?;
         }
         Ok(run)
     }
 
+    #[allow(clippy::too_many_arguments)] // All of it is one request.
     async fn send_check_run(
         &self,
         repository: &RepositoryName,
         method: Method,
         path: &str,
+        external_id: &str,
         content: &CheckContent,
         new: Option<SentNew<'_>>,
         annotations: &[Annotation],
@@ -341,6 +346,7 @@ impl GitHub {
         let CheckContent { state, started_at, completed_at, details_url, output, actions } = content;
         let body = Sent {
             new,
+            external_id,
             details_url: details_url.as_deref(),
             status: state.status(),
             conclusion: state.conclusion().map(Conclusion::as_str),

@@ -8,7 +8,7 @@ mod checks;
 mod credentials;
 mod deployments;
 mod error;
-mod moment;
+pub(crate) mod moment;
 mod people;
 mod statuses;
 mod wire;

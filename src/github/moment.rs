@@ -24,7 +24,7 @@ pub(super) fn format(at: Timestamp) -> String {
 }
 
 /// The moment of a text like `2026-01-24T22:03:44Z`, also with a fraction of a second and in another time zone.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let (time, zone_minutes) = match time.strip_suffix(['Z', 'z']) {
         Some(time) => (time, 0),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::event::{CommitSha, Ref, RepositoryName};
+use crate::domain::deployment::DeploymentReport;
+use crate::domain::event::{self, CommitSha, Ref, RepositoryName};
 use crate::domain::execution::ActionRun;
 use crate::domain::report::{RunOptions, State};
 use crate::domain::rollout::{Progress, Revision, Rollout, Tasks};
@@ -47,6 +48,39 @@ pub enum Job {
     Skip(Skip),
     Follow(Follow),
     Look(Look),
+    Press(Press),
+}
+
+/// Do what somebody asked for by pressing something on a check run, if they may.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Press {
+    /// Who pressed.
+    pub actor: String,
+    #[serde(flatten)]
+    pub what: PressedThing,
+    /// The run anew, for where a stage can't be retried. It names pipeline, repository and commit as well.
+    pub start: Start,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "pressed", rename_all = "snake_case")]
+pub enum PressedThing {
+    Button { check_run: u64, name: String, identifier: String },
+    Rerun { check_run: u64, name: String, completed: String },
+    RerunAll { updated: String },
+}
+
+impl Press {
+    pub fn new(press: &event::Press, request: &StartRequest, token: &ClientRequestToken) -> Self {
+        let what = match press.what.clone() {
+            event::Pressed::Button { check_run, name, identifier } => {
+                PressedThing::Button { check_run, name, identifier }
+            }
+            event::Pressed::Rerun { check_run, name, completed } => PressedThing::Rerun { check_run, name, completed },
+            event::Pressed::RerunAll { updated } => PressedThing::RerunAll { updated },
+        };
+        Self { actor: press.actor.clone(), what, start: Start::new(request, token) }
+    }
 }
 
 /// Start an execution.
@@ -108,6 +142,32 @@ pub struct Memory {
     /// What was found of rollouts: one that has failed may leave no trace at ECS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollouts: Vec<KnownRollout>,
+    /// The deployment at GitHub, as it was last shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<KnownDeployment>,
+    /// GitHub takes no deployments from us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deployments_denied: bool,
+}
+
+/// A deployment at GitHub, as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownDeployment {
+    pub id: u64,
+    state: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+}
+
+impl KnownDeployment {
+    pub fn of(id: u64, report: &DeploymentReport) -> Self {
+        Self { id, state: report.state.as_str().to_owned(), url: report.url.clone() }
+    }
+
+    /// Whether it shows this already. What is said of progress moves all the time, and is not worth a call each time.
+    pub fn shows(&self, wanted: &DeploymentReport) -> bool {
+        self.state == wanted.state.as_str() && self.url == wanted.url
+    }
 }
 
 /// Look at an execution once: an event said that something happened to it.
@@ -149,6 +209,7 @@ impl Job {
             Self::Skip(job) => &job.pipeline,
             Self::Follow(job) => &job.pipeline,
             Self::Look(job) => &job.pipeline,
+            Self::Press(job) => &job.start.pipeline,
         }
     }
 
@@ -159,6 +220,7 @@ impl Job {
             Self::Skip(job) => &job.commit,
             Self::Follow(job) => &job.execution,
             Self::Look(job) => &job.execution,
+            Self::Press(job) => &job.start.token,
         }
     }
 }

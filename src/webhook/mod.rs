@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::domain::route::Decision;
 use crate::domain::token::ClientRequestToken;
 use crate::metrics;
-use crate::queue::message::{Job, Message, Skip, Start};
+use crate::queue::message::{Job, Message, Press, Skip, Start};
 use crate::queue::{Queue, SendError};
 use crate::settings::{Settings, SettingsError, SettingsStore};
 use signature::{Refusal, Signature};
@@ -177,6 +177,10 @@ fn job(decision: &Decision, payload: &[u8]) -> Option<Job> {
             commit: commit.to_string(),
             reason: reason.clone(),
         })),
+        Decision::Press(press, request) => {
+            let token = ClientRequestToken::derive(payload, &request.pipeline);
+            Some(Job::Press(Press::new(press, request, &token)))
+        }
         Decision::Ignore(_) => None,
     }
 }
@@ -192,6 +196,12 @@ fn answer(decision: &Decision) -> DecisionAnswer<'_> {
         Decision::Skip { pipeline, commit, reason, .. } => {
             DecisionAnswer::Skipped { pipeline, commit: commit.as_str(), reason }
         }
+        Decision::Press(press, request) => DecisionAnswer::Queued {
+            pipeline: &request.pipeline,
+            commit: request.commit.as_str(),
+            git_ref: request.git_ref.to_string(),
+            reason: format!("{} pressed a button; whether they may is asked of GitHub", press.actor),
+        },
         Decision::Ignore(reason) => DecisionAnswer::Ignored { reason },
     }
 }

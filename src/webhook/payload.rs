@@ -6,7 +6,9 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::event::{ChangedFiles, CommitSha, Event, EventKind, PullRequest, Push, Ref, RepositoryName};
+use crate::domain::event::{
+    ChangedFiles, CommitSha, Event, EventKind, Press, Pressed, PullRequest, Push, Ref, RepositoryName,
+};
 
 /// GitHub lists at most this many commits of a push.
 const MAX_COMMITS: usize = 2048;
@@ -95,11 +97,52 @@ struct Side {
     repo: Option<RepositoryPayload>,
 }
 
+#[derive(Deserialize)]
+struct CheckRunPayload {
+    action: String,
+    check_run: CheckRunBody,
+    requested_action: Option<RequestedAction>,
+    repository: RepositoryPayload,
+    sender: Option<Login>,
+}
+
+#[derive(Deserialize)]
+struct CheckRunBody {
+    id: u64,
+    name: String,
+    head_sha: String,
+    completed_at: Option<String>,
+    check_suite: Option<SuiteBody>,
+}
+
+#[derive(Deserialize)]
+struct RequestedAction {
+    identifier: String,
+}
+
+#[derive(Deserialize)]
+struct CheckSuitePayload {
+    action: String,
+    check_suite: SuiteBody,
+    repository: RepositoryPayload,
+    sender: Option<Login>,
+}
+
+#[derive(Deserialize)]
+struct SuiteBody {
+    head_branch: Option<String>,
+    #[serde(default)]
+    head_sha: String,
+    updated_at: Option<String>,
+}
+
 /// Reads the payload of a verified delivery. `name` is what the `X-GitHub-Event` header says.
 pub fn parse(name: &str, delivery: &str, payload: &[u8]) -> Result<Event, PayloadError> {
     let kind = match name {
         "push" => push(read(name, payload)?)?,
         "pull_request" => pull_request(read(name, payload)?)?,
+        "check_run" => check_run(read(name, payload)?)?,
+        "check_suite" => check_suite(read(name, payload)?)?,
         other => {
             let _: serde::de::IgnoredAny = serde_json::from_slice(payload).map_err(PayloadError::NotJson)?;
             EventKind::Nothing(match other {
@@ -217,6 +260,42 @@ fn pull_request(payload: PullRequestPayload) -> Result<EventKind, PayloadError> 
         base_branch: base.branch,
         actor: payload.sender.map(|sender| sender.login).unwrap_or_default(),
         from_fork,
+    }))
+}
+
+fn check_run(payload: CheckRunPayload) -> Result<EventKind, PayloadError> {
+    let CheckRunBody { id, name, head_sha, completed_at, check_suite } = payload.check_run;
+    let what = match (payload.action.as_str(), payload.requested_action) {
+        ("requested_action", Some(RequestedAction { identifier })) => {
+            Pressed::Button { check_run: id, name, identifier }
+        }
+        ("rerequested", _) => Pressed::Rerun { check_run: id, name, completed: completed_at.unwrap_or_default() },
+        // What comes of our own check runs, created and completed, is not told back to us.
+        (other, _) => return Ok(EventKind::Nothing(format!("check runs that are {other} start nothing"))),
+    };
+    Ok(EventKind::Press(Press {
+        repository: repository("check_run", &payload.repository)?,
+        default_branch: payload.repository.default_branch.unwrap_or_default(),
+        commit: commit("check_run", "check_run.head_sha", &head_sha)?,
+        head_branch: check_suite.and_then(|suite| suite.head_branch),
+        actor: payload.sender.map(|sender| sender.login).unwrap_or_default(),
+        what,
+    }))
+}
+
+fn check_suite(payload: CheckSuitePayload) -> Result<EventKind, PayloadError> {
+    if payload.action != "rerequested" {
+        // `requested` comes with every push to an App that may write checks; the push itself is what starts pipelines.
+        return Ok(EventKind::Nothing(format!("check suites that are {} start nothing", payload.action)));
+    }
+    let suite = payload.check_suite;
+    Ok(EventKind::Press(Press {
+        repository: repository("check_suite", &payload.repository)?,
+        default_branch: payload.repository.default_branch.unwrap_or_default(),
+        commit: commit("check_suite", "check_suite.head_sha", &suite.head_sha)?,
+        head_branch: suite.head_branch,
+        actor: payload.sender.map(|sender| sender.login).unwrap_or_default(),
+        what: Pressed::RerunAll { updated: suite.updated_at.unwrap_or_default() },
     }))
 }
 

@@ -151,3 +151,60 @@ fn a_body_that_is_wrong_is_told_with_its_place() {
     let pull = pull_request_payload("opened", json!(null)).to_string();
     insta::assert_snapshot!(error("push", pull.as_bytes()), @"the body is not a push event: missing field `ref` at line 1 column 409 (at its top)");
 }
+
+fn check_run_payload(action: &str) -> Value {
+    json!({
+        "action": action,
+        "check_run": {
+            "id": 4, "name": "codepipeline/node-server/Staging", "head_sha": SHA, "external_id": "5a1b/Staging",
+            "status": "completed", "conclusion": "failure", "completed_at": "2026-01-24T22:03:44Z",
+            "check_suite": { "id": 5, "head_branch": "topic", "head_sha": SHA },
+        },
+        "requested_action": { "identifier": "approve:1" },
+        "repository": { "id": 1, "full_name": "octo-org/node-server", "default_branch": "main" },
+        "sender": { "login": "octocat" },
+    })
+}
+
+fn press(event: &str, payload: &Value) -> Press {
+    match kind(event, payload) {
+        EventKind::Press(press) => press,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_button_names_its_check_run_and_who_pressed() {
+    let pressed = press("check_run", &check_run_payload("requested_action"));
+    let name = "codepipeline/node-server/Staging".to_owned();
+    assert_eq!(pressed.what, Pressed::Button { check_run: 4, name, identifier: "approve:1".to_owned() });
+    assert_eq!((pressed.actor.as_str(), pressed.head_branch.as_deref()), ("octocat", Some("topic")));
+}
+
+#[test]
+fn a_rerun_names_when_what_is_run_again_had_completed() {
+    let again = press("check_run", &check_run_payload("rerequested"));
+    let (name, completed) = ("codepipeline/node-server/Staging".to_owned(), "2026-01-24T22:03:44Z".to_owned());
+    assert_eq!(again.what, Pressed::Rerun { check_run: 4, name, completed });
+    let suite = json!({
+        "action": "rerequested",
+        "check_suite": { "id": 5, "head_branch": null, "head_sha": SHA, "updated_at": "2026-01-24T22:05:00Z" },
+        "repository": { "id": 1, "full_name": "octo-org/node-server", "default_branch": "main" },
+        "sender": { "login": "octocat" },
+    });
+    let all = press("check_suite", &suite);
+    assert_eq!(all.what, Pressed::RerunAll { updated: "2026-01-24T22:05:00Z".to_owned() });
+    assert_eq!(all.head_branch, None);
+}
+
+#[test]
+fn what_github_tells_of_our_own_check_runs_starts_nothing() {
+    for action in ["created", "completed"] {
+        assert!(matches!(kind("check_run", &check_run_payload(action)), EventKind::Nothing(_)));
+    }
+    let suite = json!({
+        "action": "requested", "check_suite": { "head_sha": SHA },
+        "repository": { "full_name": "octo-org/node-server" },
+    });
+    assert!(matches!(kind("check_suite", &suite), EventKind::Nothing(_)));
+}

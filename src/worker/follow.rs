@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use super::tell::Tale;
 use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
+use crate::domain::check;
 use crate::domain::event::{CommitSha, RepositoryName};
 use crate::domain::execution::{ExecutionSnapshot, ExecutionStatus, Source, Stage};
-use crate::domain::report::RunOptions;
-use crate::domain::report::{Author, Report, ShownStatuses, State, Wanted, desired, diff};
+use crate::domain::report::{Author, Report, RunOptions, ShownStatuses, State, Wanted, desired, diff};
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, aligned, next_wake};
-use crate::github::{GitHub, GitHubError, ListedStatus};
+use crate::github::GitHubError;
 use crate::links;
 use crate::metrics;
 use crate::queue::message::{self, FieldError, Follow, Job, KnownRollout, Memory, Message, Options, Reported};
@@ -71,7 +72,7 @@ impl Run {
         }
     }
 
-    fn source(&self) -> Source<'_> {
+    pub(super) fn source(&self) -> Source<'_> {
         Source { action: self.source_action.as_deref(), repository: Some(&self.repository) }
     }
 }
@@ -122,6 +123,10 @@ impl Worker {
             self.stop_failed_rollout(&run, &looked.snapshot)
                 .await
                 .map_err(|error| Trouble::passing(error, Job::Follow(job.clone())))?;
+        }
+        if has_access {
+            let shown = self.show_deployment(&run, &looked.snapshot, &mut job.memory).await;
+            shown.map_err(|cause| Trouble::passing(cause, Job::Follow(job.clone())))?;
         }
         let wait = match next_wake(&looked.snapshot, age) {
             Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
@@ -229,7 +234,7 @@ impl Worker {
         let newer = self.pipelines.newer_than(&run.pipeline, &run.execution, &others).await?;
         let due = diff(snapshot, wanted, &shown, &newer);
         for report in &due {
-            self.post(run, commit, report).await?;
+            self.post(run, commit, report, &shown, Some(snapshot)).await?;
         }
         Ok(due.len() + closed)
     }
@@ -240,7 +245,7 @@ impl Worker {
         let open = shown.pending_of(&run.pipeline, &run.execution);
         for context in &open {
             let report = Report { context: context.clone(), state, description: why.to_owned() };
-            self.post(run, commit, &report).await?;
+            self.post(run, commit, &report, &shown, None).await?;
         }
         Ok(open.len())
     }
@@ -267,58 +272,29 @@ impl Worker {
                 Err(error) => Err(error.into()),
             },
             // A skip was never pending, and the chain of whatever is looked at speaks for itself.
-            Job::Skip(_) | Job::Look(_) => Ok(()),
+            Job::Skip(_) | Job::Look(_) | Job::Press(_) => Ok(()),
         };
         if let Err(cause) = told {
             tracing::warn!(pipeline = job.pipeline(), %cause, "GitHub was not told that the run was given up");
         }
     }
 
-    pub(super) async fn shown(&self, repository: &RepositoryName, commit: &CommitSha) -> Result<ShownStatuses, Cause> {
-        let statuses = self.ask_github(async |github: &GitHub| github.statuses(repository, commit).await).await?;
-        let authors = statuses.iter().map(|status| status.target_url.as_deref().and_then(links::author_of));
-        Ok(ShownStatuses::from_newest_first(statuses.iter().map(ListedStatus::report).zip(authors)))
-    }
-
-    async fn post(&self, run: &Run, commit: &CommitSha, report: &Report) -> Result<(), Cause> {
-        let url = links::execution(&self.region, &run.pipeline, &run.execution, run.push.as_deref());
-        self.post_status(&run.repository, commit, report, &url).await
-    }
-
-    /// Posts one status. One that GitHub will never take (a full context) is logged and counts as posted, for a run is
-    /// not worth losing over it.
-    pub(super) async fn post_status(
+    async fn post(
         &self,
-        repository: &RepositoryName,
+        run: &Run,
         commit: &CommitSha,
         report: &Report,
-        url: &str,
+        shown: &ShownStatuses,
+        snapshot: Option<&ExecutionSnapshot>,
     ) -> Result<(), Cause> {
-        let Report { context, state, description } = report;
-        let posted = async |github: &GitHub| github.post_status(repository, commit, report, Some(url)).await;
-        match self.ask_github(posted).await {
-            Ok(()) => {
-                tracing::info!(%repository, %commit, context, state = state.as_str(), description, "posted");
-                Ok(())
-            }
-            Err(Cause::GitHub(GitHubError::Refused(why))) => {
-                tracing::error!(%repository, %commit, context, why, "GitHub does not take this status; it is left out");
-                Ok(())
-            }
-            Err(cause) => Err(cause),
-        }
-    }
-
-    /// Asks GitHub, once more with a token that was read again where it does not take the one that is in use.
-    pub(super) async fn ask_github<T>(&self, ask: impl AsyncFn(&GitHub) -> Result<T, GitHubError>) -> Result<T, Cause> {
-        let github = self.github(false).await?;
-        match ask(&github).await {
-            Err(GitHubError::Unauthorized(_)) => {
-                let github = self.github(true).await?;
-                Ok(ask(&github).await?)
-            }
-            answered => Ok(answered?),
-        }
+        let tale = Tale {
+            url: links::execution(&self.region, &run.pipeline, &run.execution, run.push.as_deref()),
+            execution: Some(&run.execution),
+            page: snapshot.map(|snapshot| check::page(snapshot, report, commit)),
+            conclusion: None,
+            shown: Some(shown),
+        };
+        self.tell(&run.repository, commit, report, tale).await
     }
 }
 

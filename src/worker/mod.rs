@@ -3,11 +3,14 @@
 //! Invariant: no wake-up waits inside an invocation. What has to happen later is a message with a delay.
 
 mod behind;
+mod deploy;
 mod event;
 mod follow;
 mod look;
+mod press;
 mod skip;
 mod start;
+mod tell;
 mod trouble;
 
 use std::panic::AssertUnwindSafe;
@@ -217,6 +220,7 @@ impl Worker {
             Job::Skip(job) => self.skip(job).await,
             Job::Follow(job) => self.follow(message, job.clone()).await,
             Job::Look(job) => self.look(message, job).await,
+            Job::Press(job) => self.press(message, job, received_before).await,
         }
     }
 
@@ -267,13 +271,7 @@ impl Worker {
 /// What a person has to mend; everything else may pass by itself.
 fn needs_mending(cause: &Cause) -> bool {
     match cause {
-        Cause::GitHub(error) => matches!(
-            error,
-            GitHubError::Unauthorized(_)
-                | GitHubError::NoAccess { .. }
-                | GitHubError::NoToken
-                | GitHubError::BadToken(_)
-        ),
+        Cause::GitHub(error) => error.needs_mending(),
         Cause::Pipeline(error) => !matches!(error, crate::aws::codepipeline::PipelineError::Unavailable(_)),
         Cause::Config(_) => true,
         _ => false,
@@ -289,7 +287,7 @@ impl Record {
                 Job::Follow(job) => Some((job.pipeline.clone(), job.execution.clone())),
                 Job::Look(job) => Some((job.pipeline.clone(), job.execution.clone())),
                 Job::Start(job) => Some((job.pipeline.clone(), job.token.clone())),
-                Job::Skip(_) => None,
+                Job::Skip(_) | Job::Press(_) => None,
             },
         }
     }

@@ -1,8 +1,10 @@
 //! Telling GitHub that a filter left a pipeline out.
 
 use super::Worker;
+use super::tell::Tale;
 use super::trouble::Trouble;
 use crate::aws::codepipeline::PipelineError;
+use crate::domain::check::Conclusion;
 use crate::domain::report::{Report, State, execution_context, stage_context};
 use crate::domain::text;
 use crate::links;
@@ -30,7 +32,13 @@ impl Worker {
             let report = Report { context, state: State::Success, description: text::left_out(&job.reason) };
             let of_execution = shown.get(&report.context).is_some_and(|shown| shown.execution.is_some());
             if !of_execution && !shown.shows(&report) {
-                let posted = self.post_status(&repository, &commit, &report, &url).await;
+                let tale = Tale {
+                    url: url.clone(),
+                    conclusion: Some(Conclusion::Skipped),
+                    shown: Some(&shown),
+                    ..Tale::default()
+                };
+                let posted = self.tell(&repository, &commit, &report, tale).await;
                 posted.map_err(|cause| Trouble::passing(cause, again()))?;
             }
         }

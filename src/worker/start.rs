@@ -2,8 +2,10 @@
 
 use super::Worker;
 use super::follow::Run;
+use super::tell::Tale;
 use super::trouble::{Cause, Trouble};
 use crate::aws::codepipeline::PipelineError;
+use crate::domain::check::Conclusion;
 use crate::domain::report::{Report, Shown, ShownStatuses, State, execution_context};
 use crate::domain::route::StartRequest;
 use crate::domain::text;
@@ -127,8 +129,9 @@ impl Worker {
         if shown.is_some_and(|shown| shown.shows(&report)) {
             return Ok(());
         }
-        let url = links::pipeline(&self.region, pipeline);
-        self.post_status(&request.repository, &request.commit, &report, &url).await
+        let conclusion = Some(Conclusion::ActionRequired);
+        let tale = Tale { url: links::pipeline(&self.region, pipeline), conclusion, shown, ..Tale::default() };
+        self.tell(&request.repository, &request.commit, &report, tale).await
     }
 
     /// Shows on a commit without any status of the pipeline that its run waits. It is a courtesy: whether it works out
@@ -142,8 +145,8 @@ impl Worker {
         if shown.is_none_or(|shown| shown.get(&report.context).is_some()) {
             return;
         }
-        let url = links::pipeline(&self.region, &request.pipeline);
-        if let Err(cause) = self.post_status(&request.repository, &request.commit, &report, &url).await {
+        let tale = Tale { url: links::pipeline(&self.region, &request.pipeline), shown, ..Tale::default() };
+        if let Err(cause) = self.tell(&request.repository, &request.commit, &report, tale).await {
             tracing::warn!(pipeline = request.pipeline, %cause, "GitHub was not told that the run waits");
         }
     }
@@ -161,7 +164,8 @@ impl Worker {
         if !shown.get(&report.context).is_some_and(waits) {
             return Ok(());
         }
-        let url = links::pipeline(&self.region, &request.pipeline);
-        self.post_status(&request.repository, &request.commit, &report, &url).await
+        let (url, conclusion) = (links::pipeline(&self.region, &request.pipeline), Some(Conclusion::ActionRequired));
+        let tale = Tale { url, conclusion, shown: Some(&shown), ..Tale::default() };
+        self.tell(&request.repository, &request.commit, &report, tale).await
     }
 }
