@@ -255,8 +255,8 @@ impl Stage {
 
     /// Whether an action has succeeded while ECS is still at work: nobody knows yet that the service runs it.
     pub fn is_undecided(&self) -> bool {
-        let is_at_work = |rollout: &Rollout| !rollout.is_failed() && !rollout.is_decided();
-        self.actions.iter().any(|action| action.is_over() && action.rollout().is_some_and(is_at_work))
+        let has_succeeded = |action: &&ActionRun| action.status == ActionStatus::Succeeded;
+        self.actions.iter().filter(has_succeeded).any(|action| action.rollout().is_some_and(Rollout::is_at_work))
     }
 
     /// Whether what it shows rests on nothing that ECS says: a success that it does not confirm, or a beginning of which
@@ -371,10 +371,13 @@ impl ExecutionSnapshot {
         self.is_final() && !self.stages.iter().any(Stage::is_undecided)
     }
 
-    /// Whether a rollout has ended of which ECS tells nothing.
+    /// Whether a deploy has succeeded of which ECS tells nothing.
     pub fn is_unconfirmed(&self) -> bool {
-        let rollouts = || self.stages.iter().flat_map(Stage::rollouts);
-        rollouts().any(|rollout| rollout.progress == Progress::Unconfirmed)
+        let mut actions = self.stages.iter().flat_map(|stage| &stage.actions);
+        actions.any(|action| {
+            let rollout = action.rollout().filter(|_| action.status == ActionStatus::Succeeded);
+            rollout.is_some_and(|rollout| rollout.progress == Progress::Unconfirmed)
+        })
     }
 
     /// Whether a deploy runs in a stage that waited before, for somebody's approval or in front of it.

@@ -176,7 +176,12 @@ impl Rollout {
 
     /// Nothing that is read later changes it.
     pub fn is_decided(&self) -> bool {
-        matches!(self.progress, Progress::RolledBack { .. } | Progress::Runs { .. } | Progress::Unconfirmed)
+        matches!(self.progress, Progress::RolledBack { .. } | Progress::Runs { .. })
+    }
+
+    /// Whether ECS has more to say, as far as one can tell.
+    pub fn is_at_work(&self) -> bool {
+        matches!(self.progress, Progress::NotBegun | Progress::Rolling { .. })
     }
 
     /// Whether tasks have failed, so that it is worth asking why.

@@ -19,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 /// After this long without an answer of ECS, an action that has succeeded is believed.
 const BELIEVED_AFTER: Duration = Duration::from_secs(60);
 
+/// The same where ECS never answered in this run, and likely never will.
+const BELIEVED_WITHOUT_ECS_AFTER: Duration = Duration::from_secs(15);
+
 impl Worker {
     /// Reads an execution as it stands now, and what is behind its actions. `known` is what earlier looks found of
     /// rollouts.
@@ -85,18 +88,19 @@ impl Worker {
     /// What is known of a rollout that can't be read now. Where it can't be read at all, CodePipeline's word has to do.
     fn without(&self, action: &ActionRun, before: Option<Rollout>, unread: &Unread) -> Option<Work> {
         let Some(Place::Service { service, .. }) = &action.place else { return None };
-        if before.is_some() {
-            return before.map(Work::Rollout);
-        }
-        if matches!(unread, Unread::ForGood(_)) {
+        if before.is_none() && matches!(unread, Unread::ForGood(_)) {
             return None;
         }
-        let waits = action.status == ActionStatus::Succeeded && self.clock.now().since(action.updated) < BELIEVED_AFTER;
-        let progress = match waits {
-            true => Progress::Rolling { lifecycle: None },
-            false if action.is_over() => Progress::Unconfirmed,
-            false => Progress::NotBegun,
+        let patience = if before.is_some() { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
+        let since = self.clock.now().since(action.updated);
+        let progress = match action.status {
+            ActionStatus::Succeeded if since < patience => Progress::Rolling { lifecycle: None },
+            _ if action.is_over() => Progress::Unconfirmed,
+            _ => Progress::NotBegun,
         };
-        Some(Work::Rollout(Rollout::unknown(service, progress)))
+        let known = before.unwrap_or_else(|| Rollout::unknown(service, Progress::NotBegun));
+        let keeps = known.is_failed() || known.is_decided() || (action.is_running() && known.revision.is_some());
+        let progress = if keeps { known.progress.clone() } else { progress };
+        Some(Work::Rollout(Rollout { progress, ..known }))
     }
 }
