@@ -139,11 +139,13 @@ impl CodePipeline {
         let Some(mut engine) = self.engine(name) else {
             return Err(AwsError::validation(name));
         };
-        let e = find(engine.pipeline, id)?;
-        match engine.pipeline.executions[e].status {
-            Status::InProgress => {}
-            Status::Stopping if abandon => {}
-            Status::Stopping => {
+        // This operation's model has no error of its own for an execution that is not known.
+        let e = engine.pipeline.find(id);
+        let status = e.map(|e| engine.pipeline.executions[e].status);
+        let e = match (e, status) {
+            (Some(e), Some(Status::InProgress)) => e,
+            (Some(e), Some(Status::Stopping)) if abandon => e,
+            (_, Some(Status::Stopping)) => {
                 let message = "The pipeline execution is already in a Stopping state.";
                 return Err(AwsError::new("DuplicatedStopRequestException", message));
             }
@@ -151,7 +153,7 @@ impl CodePipeline {
                 let message = "The pipeline execution can't be stopped, as it is no longer in progress.";
                 return Err(AwsError::new("PipelineExecutionNotStoppableException", message));
             }
-        }
+        };
         engine.stop(now, e, abandon, body["reason"].as_str().map(str::to_owned));
         Ok(json!({"pipelineExecutionId": id}))
     }
