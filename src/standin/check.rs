@@ -8,12 +8,28 @@ use super::wire::AwsError;
 
 /// What a value of a request must look like.
 pub(crate) enum Shape {
-    Text { min: usize, max: usize, pattern: Pattern },
+    Text {
+        min: usize,
+        max: usize,
+        pattern: Pattern,
+    },
     OneOf(&'static [&'static str]),
-    Integer { min: i64, max: i64 },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// Seconds since the epoch, with or without a fraction.
+    Moment,
     Flag,
-    List { min: usize, max: usize, of: &'static Shape },
-    Map { key: &'static Shape, value: &'static Shape },
+    List {
+        min: usize,
+        max: usize,
+        of: &'static Shape,
+    },
+    Map {
+        key: &'static Shape,
+        value: &'static Shape,
+    },
     Members(&'static [Member]),
 }
 
@@ -38,6 +54,8 @@ pub(crate) enum Pattern {
     Any,
     /// ASCII letters, digits, and these.
     AlphanumericAnd(&'static str),
+    /// Any characters but these.
+    NoneOf(&'static str),
     /// `.*`, which no line break matches.
     OneLine,
     Uuid,
@@ -48,6 +66,7 @@ impl Pattern {
         match self {
             Self::Any => true,
             Self::AlphanumericAnd(more) => text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c)),
+            Self::NoneOf(not) => !text.contains(|c| not.contains(c)),
             Self::OneLine => !text.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']),
             Self::Uuid => {
                 text.len() == 36
@@ -62,6 +81,8 @@ impl Pattern {
 
 /// Any text.
 pub(crate) static TEXT: Shape = Shape::Text { min: 0, max: usize::MAX, pattern: Pattern::Any };
+/// A timestamp.
+pub(crate) static MOMENT: Shape = Shape::Moment;
 /// A yes or no.
 pub(crate) static FLAG: Shape = Shape::Flag;
 
@@ -123,6 +144,9 @@ fn one(shape: &'static Shape, value: &Value, path: &str) -> Result<(), AwsError>
                 let rule = format!("Member must have value between {min} and {max}");
                 return Err(constraint(&number.to_string(), path, &rule));
             }
+        }
+        Shape::Moment => {
+            value.as_f64().ok_or_else(|| wrong_type(path, "a number", value))?;
         }
         Shape::Flag => {
             value.as_bool().ok_or_else(|| wrong_type(path, "a boolean", value))?;

@@ -78,7 +78,11 @@ impl Fault {
                 AwsError::new(code, "Rate exceeded")
             }
             Self::ServerError => {
-                let code = if service == AwsService::Ssm { "InternalServerError" } else { "InternalFailure" };
+                let code = match service {
+                    AwsService::Ssm => "InternalServerError",
+                    AwsService::Ecs => "ServerException",
+                    _ => "InternalFailure",
+                };
                 AwsError { status: 500, ..AwsError::new(code, "The service could not handle this request") }
             }
             Self::AccessDenied => {
@@ -94,11 +98,20 @@ impl Fault {
                     (AwsService::CodePipeline, _) => "PipelineNotFoundException",
                     (AwsService::Sqs, _) => "QueueDoesNotExist",
                     (AwsService::Ssm, _) => "ParameterNotFound",
+                    (AwsService::CodeBuild, _) => "InvalidInputException",
+                    (AwsService::Logs, _) => "ResourceNotFoundException",
+                    (AwsService::Ecs, "ListServiceDeployments") => "ServiceNotFoundException",
+                    (AwsService::Ecs, _) => "ClusterNotFoundException",
                 };
                 AwsError::new(code, "There is no such thing.")
             }
             Self::Unprocessable => {
-                let code = if service == AwsService::Sqs { "InvalidParameterValue" } else { "ValidationException" };
+                let code = match service {
+                    AwsService::Sqs => "InvalidParameterValue",
+                    AwsService::CodeBuild => "InvalidInputException",
+                    AwsService::Logs | AwsService::Ecs => "InvalidParameterException",
+                    AwsService::CodePipeline | AwsService::Ssm => "ValidationException",
+                };
                 AwsError::new(code, "The request was refused.")
             }
         };

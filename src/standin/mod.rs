@@ -1,7 +1,8 @@
 //! In-memory stand-ins for AWS and GitHub that speak their wire protocols.
 //!
-//! [`World`] is one state machine: CodePipeline with its engine, EventBridge from CodePipeline to SQS, SQS with the
-//! Lambda event source mapping, SSM parameters, and GitHub's commit statuses. It is handed every moment and every
+//! [`World`] is one state machine: CodePipeline with its engine, the builds of CodeBuild with their logs and the
+//! rollouts of ECS that its actions bring about, EventBridge from CodePipeline to SQS, SQS with the Lambda event source
+//! mapping, SSM parameters, and GitHub's commit statuses. It is handed every moment and every
 //! request, so the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of its own.
 //!
 //! Invariant: outside `server` nothing here is async, does I/O, reads a clock, or is random. What looks random (ids,
@@ -12,11 +13,15 @@
 
 mod account;
 mod check;
+mod codebuild;
 mod codepipeline;
+mod ecs;
 mod faults;
 mod github;
 mod ids;
 mod journal;
+mod json;
+mod logs;
 mod moment;
 mod server;
 mod sqs;
@@ -25,10 +30,12 @@ mod wire;
 mod world;
 
 pub use account::{ACCOUNT, REGION};
+pub use codebuild::{Build, BuildPhase, CodeBuild};
 pub use codepipeline::{
     ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,
     Script, StageSpec, StageView,
 };
+pub use ecs::{Cause, CircuitBreaker, Ecs, Rollout, ServiceSpec, Strategy};
 pub use faults::{EventFault, Fault, Faults, When};
 pub use github::{EXAMPLE_APP_KEY, GitHub, Permission, PostedStatus, State, Status};
 pub use journal::Call;

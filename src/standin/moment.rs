@@ -21,6 +21,12 @@ pub(crate) fn millis(at: Timestamp) -> String {
     format!("{date}T{time}.{:03}Z", at.as_millis() % 1000)
 }
 
+/// `2026/01/24 22:03:44.208000`, the way CodeBuild's agent writes a moment into a build's log.
+pub(crate) fn container(at: Timestamp) -> String {
+    let (date, time) = parts(at);
+    format!("{} {time}.{:03}000", date.replace('-', "/"), at.as_millis() % 1000)
+}
+
 fn parts(at: Timestamp) -> (String, String) {
     let seconds = at.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
@@ -54,6 +60,11 @@ mod tests {
         assert_eq!(seconds(Timestamp::from_secs(1_709_251_199)), "2024-02-29T23:59:59Z");
         assert_eq!(seconds(Timestamp::from_secs(1_769_292_224)), "2026-01-24T22:03:44Z");
         assert_eq!(millis(Timestamp::from_millis(1_769_292_224_208)), "2026-01-24T22:03:44.208Z");
+    }
+
+    #[test]
+    fn the_agent_of_codebuild_writes_microseconds() {
+        assert_eq!(container(Timestamp::from_millis(1_769_292_224_208)), "2026/01/24 22:03:44.208000");
     }
 
     #[test]

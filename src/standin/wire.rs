@@ -83,6 +83,9 @@ pub(crate) enum AwsService {
     CodePipeline,
     Sqs,
     Ssm,
+    CodeBuild,
+    Logs,
+    Ecs,
 }
 
 impl AwsService {
@@ -93,6 +96,9 @@ impl AwsService {
             "CodePipeline_20150709" => Self::CodePipeline,
             "AmazonSQS" => Self::Sqs,
             "AmazonSSM" => Self::Ssm,
+            "CodeBuild_20161006" => Self::CodeBuild,
+            "Logs_20140328" => Self::Logs,
+            "AmazonEC2ContainerServiceV20141113" => Self::Ecs,
             _ => return None,
         };
         Some((service, operation))
@@ -103,13 +109,16 @@ impl AwsService {
             Self::CodePipeline => "codepipeline",
             Self::Sqs => "sqs",
             Self::Ssm => "ssm",
+            Self::CodeBuild => "codebuild",
+            Self::Logs => "logs",
+            Self::Ecs => "ecs",
         }
     }
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Sqs => "application/x-amz-json-1.0",
-            Self::CodePipeline | Self::Ssm => "application/x-amz-json-1.1",
+            _ => "application/x-amz-json-1.1",
         }
     }
 
@@ -117,7 +126,7 @@ impl AwsService {
     pub(crate) fn error(self, error: &AwsError) -> Reply {
         let kind = match self {
             Self::Sqs => format!("com.amazonaws.sqs#{}", error.code),
-            Self::CodePipeline | Self::Ssm => error.code.to_owned(),
+            _ => error.code.to_owned(),
         };
         let reply = Reply::json(error.status, json!({"__type": kind, "message": error.message}))
             .with("x-amzn-errortype", error.code);
@@ -130,7 +139,7 @@ impl AwsService {
                 };
                 reply.with("x-amzn-query-error", format!("{code};{fault}"))
             }
-            Self::CodePipeline | Self::Ssm => reply,
+            _ => reply,
         }
     }
 }

@@ -6,11 +6,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
 
+use super::codebuild::CodeBuild;
 use super::codepipeline::CodePipeline;
+use super::ecs::Ecs;
 use super::faults::{EventFault, Fault, Faults};
 use super::github::{self, Ask, GitHub};
 use super::ids::Ids;
 use super::journal::Call;
+use super::logs;
 use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::wire::{AwsError, AwsService, Body, Reply};
@@ -54,6 +57,8 @@ pub struct World {
     now: Timestamp,
     github: GitHub,
     pipelines: CodePipeline,
+    builds: CodeBuild,
+    services: Ecs,
     queues: Sqs,
     parameters: Ssm,
     faults: Faults,
@@ -71,6 +76,8 @@ impl World {
             now,
             github: GitHub::new(seed),
             pipelines: CodePipeline::new(now, seed),
+            builds: CodeBuild::new(seed),
+            services: Ecs::new(now, seed),
             queues: Sqs::new(now, seed),
             parameters: Ssm::default(),
             faults: Faults::new(seed),
@@ -94,6 +101,18 @@ impl World {
     /// CodePipeline.
     pub fn pipelines(&mut self) -> &mut CodePipeline {
         &mut self.pipelines
+    }
+
+    /// CodeBuild.
+    pub fn builds(&mut self) -> &mut CodeBuild {
+        self.hand_over();
+        &mut self.builds
+    }
+
+    /// ECS. A service that a pipeline deploys to is there from the pipeline's creation on.
+    pub fn services(&mut self) -> &mut Ecs {
+        self.hand_over();
+        &mut self.services
     }
 
     /// SQS.
@@ -131,6 +150,8 @@ impl World {
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.pipelines.advance(self.now);
+        self.hand_over();
+        self.services.advance(self.now);
         let (events, targets) = self.pipelines.take_events();
         for event in events {
             let fault = self.faults.meet_event(event.at);
@@ -165,7 +186,22 @@ impl World {
         }
     }
 
-    /// When something will next happen by itself: an action ends, an event arrives, a message becomes visible.
+    /// Tells CodeBuild and ECS what CodePipeline has begun since the last time.
+    fn hand_over(&mut self) {
+        for (cluster, service) in self.pipelines.take_declared() {
+            self.services.ensure(&cluster, &service);
+        }
+        for begun in self.pipelines.take_begun() {
+            match begun.provider.as_str() {
+                "CodeBuild" => self.builds.begin(&begun),
+                "ECS" => self.services.begin(&begun),
+                _ => {}
+            }
+        }
+    }
+
+    /// When something will next happen by itself: an action ends, an event arrives, a message becomes visible. What
+    /// builds and services go through tells nobody, and is only seen by who looks.
     pub fn next_change(&self) -> Option<Timestamp> {
         let delivery = self.deliveries.iter().map(|delivery| delivery.due).min();
         let message = self.queues.next_change(self.now);
@@ -281,6 +317,9 @@ impl World {
             AwsService::CodePipeline => self.pipelines.call(self.now, operation, &body),
             AwsService::Sqs => self.queues.call(self.now, operation, &body, &base(request.headers())),
             AwsService::Ssm => self.parameters.call(self.now, operation, &body).map(Some),
+            AwsService::CodeBuild => self.builds.call(self.now, operation, &body).map(Some),
+            AwsService::Logs => logs::call(&self.builds, self.now, operation, &body).map(Some),
+            AwsService::Ecs => self.services.call(self.now, operation, &body).map(Some),
         }
     }
 

@@ -4,13 +4,15 @@
 //! moment and not the one at which somebody looked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::events::{self, Event, Subject};
 use super::model::{
     ActionRun, ActionStatus, Ending, Execution, Pipeline, Place, StageRun, StageStatus, Status, TimerKey,
 };
 use super::script::{Answered, Outcome};
-use super::spec::PipelineMode;
+use super::spec::{ActionSpec, PipelineMode};
+use super::work::{Begun, deployment_id};
 use crate::domain::time::Timestamp;
 use crate::standin::ids::Ids;
 
@@ -24,6 +26,7 @@ pub(crate) struct Engine<'a> {
     pub(crate) timers: &'a mut BTreeMap<TimerKey, RunKey>,
     pub(crate) timer_count: &'a mut u64,
     pub(crate) outbox: &'a mut Vec<Event>,
+    pub(crate) begun: &'a mut Vec<Begun>,
 }
 
 /// How an execution is started.
@@ -211,8 +214,10 @@ impl Engine<'_> {
         let earlier = execution.actions.iter().filter(|run| run.stage == stage && run.action == action).count();
         let commit = spec.is_source().then(|| execution.pinned.get(&spec.name).cloned().unwrap_or(head));
         let token = spec.is_approval().then(|| external.clone());
+        let deployment = deployment_id(&external);
         let external_id = match spec.setting("ProjectName") {
             Some(project) => Some(format!("{project}:{external}")),
+            None if spec.is_ecs() => spec.shows_deployment.then(|| deployment.clone()),
             // Without a pipeline state to read the token from, a parallel execution's approval names it here.
             None if spec.is_approval() => parallel.then_some(external),
             None => commit.clone().or(Some(external)),
@@ -235,33 +240,35 @@ impl Engine<'_> {
         });
         self.pipeline.slots[stage].latest_runs[action] = Some((e, run));
         let attempt = u32::try_from(earlier + 1).unwrap_or(u32::MAX);
-        if let Some((after, ending)) = self.plan(e, stage, action, attempt) {
+        let outcome = self.outcome(e, stage, &spec.name, attempt);
+        if let Some((after, ending)) = plan(&spec, outcome.as_ref()) {
             *self.timer_count += 1;
             let key = (at + after, *self.timer_count);
             self.timers.insert(key, (self.pipeline.spec.name.clone(), e, run));
             self.execution(e).actions[run].ends = Some((key, ending));
         }
+        let execution = &self.pipeline.executions[e];
+        self.begun.push(Begun {
+            at,
+            pipeline: self.pipeline.spec.name.clone(),
+            lasting: spec.default_duration(),
+            provider: spec.provider,
+            configuration: spec.configuration,
+            commit: execution.commit().map(str::to_owned),
+            external_id: execution.actions[run].external_id.clone(),
+            deployment,
+            outcome,
+        });
         self.tell_action(at, e, run, "STARTED");
     }
 
-    /// After how long an attempt of an action ends by itself, and how. It is settled when the action starts.
-    fn plan(&self, e: usize, stage: usize, action: usize, attempt: u32) -> Option<(std::time::Duration, Ending)> {
+    /// What the scripts say about an attempt of an action. It is settled when the action starts.
+    fn outcome(&self, e: usize, stage: usize, action: &str, attempt: u32) -> Option<Outcome> {
         let pipeline = &*self.pipeline;
-        let (name, spec) = (&pipeline.spec.stages[stage].name, &pipeline.spec.stages[stage].actions[action]);
+        let name = &pipeline.spec.stages[stage].name;
         let own = pipeline.executions[e].commit().and_then(|sha| pipeline.scripts.get(sha));
-        let scripted = own
-            .and_then(|script| script.outcome(name, &spec.name, attempt))
-            .or_else(|| pipeline.script.outcome(name, &spec.name, attempt));
-        match scripted {
-            Some(Outcome::Succeed { after }) => Some((*after, Ending::Succeed)),
-            Some(Outcome::Fail { after, code, message }) => {
-                Some((*after, Ending::Fail { code: code.clone(), message: message.clone() }))
-            }
-            Some(Outcome::ApprovalWaits { answer }) => answer.map(|(after, answer)| (after, Ending::Answer(answer))),
-            Some(Outcome::Never) => None,
-            None if spec.is_approval() => None,
-            None => Some((spec.default_duration(), Ending::Succeed)),
-        }
+        let scripted = own.and_then(|script| script.outcome(name, action, attempt));
+        scripted.or_else(|| pipeline.script.outcome(name, action, attempt)).cloned()
     }
 
     /// An action ends, by its timer or because somebody answered it.
@@ -328,5 +335,28 @@ impl Engine<'_> {
         }
         self.unlock(e, stage);
         self.admit(at, stage);
+    }
+}
+
+/// After how long an action with this outcome ends by itself, and how.
+fn plan(spec: &ActionSpec, outcome: Option<&Outcome>) -> Option<(Duration, Ending)> {
+    let failed = |message: String| Ending::Fail { code: "JobFailed".to_owned(), message };
+    match outcome {
+        Some(Outcome::Succeed { after }) => Some((*after, Ending::Succeed)),
+        Some(Outcome::Fail { after, code, message }) => {
+            Some((*after, Ending::Fail { code: code.clone(), message: message.clone() }))
+        }
+        Some(Outcome::ApprovalWaits { answer }) => answer.map(|(after, answer)| (after, Ending::Answer(answer))),
+        Some(Outcome::Never) => None,
+        Some(Outcome::Build(build)) => {
+            let ending = if build.succeeded() { Ending::Succeed } else { failed(build.verdict()) };
+            build.after.map(|after| (after, ending))
+        }
+        Some(Outcome::Rollout(rollout)) => {
+            let (after, end) = rollout.action_end(spec.setting("DeploymentTimeout"));
+            Some((after, end.map_or_else(failed, |()| Ending::Succeed)))
+        }
+        None if spec.is_approval() => None,
+        None => Some((spec.default_duration(), Ending::Succeed)),
     }
 }

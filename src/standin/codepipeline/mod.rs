@@ -11,6 +11,7 @@ mod script;
 mod shapes;
 mod spec;
 mod view;
+mod work;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use model::{ActionStatus, Ending, Pipeline, StageSlot, StageStatus, Target, Time
 pub use script::{Answered, Outcome, Script};
 pub use spec::{ActionSpec, PipelineMode, PipelineSpec, PipelineType, StageSpec};
 pub use view::{ExecutionView, StageView};
+pub(crate) use work::{Begun, deployment_id};
 
 use super::account::{ACCOUNT, REGION};
 use super::ids::Ids;
@@ -58,6 +60,9 @@ pub struct CodePipeline {
     timers: BTreeMap<TimerKey, RunKey>,
     timer_count: u64,
     outbox: Vec<Event>,
+    begun: Vec<Begun>,
+    /// Clusters and services that actions deploy to, since the last time somebody asked.
+    declared: Vec<(String, String)>,
     ids: Ids,
     now: Timestamp,
 }
@@ -70,6 +75,8 @@ impl CodePipeline {
             timers: BTreeMap::new(),
             timer_count: 0,
             outbox: Vec::new(),
+            begun: Vec::new(),
+            declared: Vec::new(),
             ids: Ids::new(seed, "codepipeline"),
             now,
         }
@@ -78,6 +85,10 @@ impl CodePipeline {
     /// Creates a pipeline. It runs when it is started, and not, as in the service, once at its creation.
     pub fn create(&mut self, spec: PipelineSpec) {
         let head = self.ids.hex(40);
+        let deploys = spec.actions().filter(|action| action.is_ecs());
+        self.declared.extend(deploys.filter_map(|action| {
+            Some((action.setting("ClusterName")?.to_owned(), action.setting("ServiceName")?.to_owned()))
+        }));
         let slots = spec.stages.iter().map(|stage| StageSlot::new(stage.actions.len())).collect();
         let pipeline = Pipeline {
             version: 1,
@@ -280,6 +291,7 @@ impl CodePipeline {
             timers: &mut self.timers,
             timer_count: &mut self.timer_count,
             outbox: &mut self.outbox,
+            begun: &mut self.begun,
         })
     }
 
@@ -308,6 +320,16 @@ impl CodePipeline {
         // An event that is not handed over yet is a change that is due.
         let event = self.outbox.iter().map(|event| event.at).min();
         timer.into_iter().chain(event).min()
+    }
+
+    /// The actions that have begun since the last time, in order, for the services that do their work.
+    pub(crate) fn take_begun(&mut self) -> Vec<Begun> {
+        std::mem::take(&mut self.begun)
+    }
+
+    /// The services of ECS that pipelines deploy to and that were not asked for before.
+    pub(crate) fn take_declared(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.declared)
     }
 
     /// The events that happened since the last time, and the queues that they go to.

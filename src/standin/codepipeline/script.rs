@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::standin::codebuild::Build;
+use crate::standin::ecs::Rollout;
+
 /// How an attempt of an action goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -13,6 +16,10 @@ pub enum Outcome {
     ApprovalWaits { answer: Option<(Duration, Answered)> },
     /// It runs until it is stopped.
     Never,
+    /// An action of CodeBuild, with what its build does.
+    Build(Build),
+    /// A deploy action of ECS, with what the rollout does, which need not be what the action comes to.
+    Rollout(Rollout),
 }
 
 impl Outcome {
@@ -24,6 +31,18 @@ impl Outcome {
     /// It fails after so many seconds, the way a CodeBuild action does.
     pub fn fail(seconds: u64, code: &str, message: &str) -> Self {
         Self::Fail { after: Duration::from_secs(seconds), code: code.to_owned(), message: message.to_owned() }
+    }
+}
+
+impl From<Build> for Outcome {
+    fn from(build: Build) -> Self {
+        Self::Build(build)
+    }
+}
+
+impl From<Rollout> for Outcome {
+    fn from(rollout: Rollout) -> Self {
+        Self::Rollout(rollout)
     }
 }
 
@@ -60,14 +79,15 @@ impl Script {
     }
 
     /// How every attempt of an action goes. Later lines win over earlier ones.
-    pub fn on(mut self, stage: &str, action: &str, outcome: Outcome) -> Self {
+    pub fn on(mut self, stage: &str, action: &str, outcome: impl Into<Outcome>) -> Self {
+        let outcome = outcome.into();
         self.lines.push(Line { stage: stage.to_owned(), action: action.to_owned(), attempt: None, outcome });
         self
     }
 
     /// How one attempt of an action goes, counted from 1. It wins over [`Script::on`].
-    pub fn on_attempt(mut self, stage: &str, action: &str, attempt: u32, outcome: Outcome) -> Self {
-        let attempt = Some(attempt);
+    pub fn on_attempt(mut self, stage: &str, action: &str, attempt: u32, outcome: impl Into<Outcome>) -> Self {
+        let (attempt, outcome) = (Some(attempt), outcome.into());
         self.lines.push(Line { stage: stage.to_owned(), action: action.to_owned(), attempt, outcome });
         self
     }

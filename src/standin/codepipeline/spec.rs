@@ -44,6 +44,7 @@ pub struct ActionSpec {
     pub(crate) run_order: u32,
     pub(crate) configuration: Vec<(String, String)>,
     pub(crate) lasting: Option<Duration>,
+    pub(crate) shows_deployment: bool,
 }
 
 impl ActionSpec {
@@ -57,6 +58,7 @@ impl ActionSpec {
             run_order: 1,
             configuration: Vec::new(),
             lasting: None,
+            shows_deployment: false,
         }
     }
 
@@ -102,6 +104,22 @@ impl ActionSpec {
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.lasting = Some(duration);
         self
+    }
+
+    /// An action of ECS shows the id of its deployment as its external execution id. Whether the service does so is
+    /// not documented, and by default it shows none.
+    pub fn showing_deployment(mut self) -> Self {
+        self.shows_deployment = true;
+        self
+    }
+
+    pub(crate) fn is_ecs(&self) -> bool {
+        self.provider == "ECS"
+    }
+
+    /// Whether the action starts a batch of builds and not one.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.setting("BatchEnabled") == Some("true")
     }
 
     pub(crate) fn setting(&self, key: &str) -> Option<&str> {
@@ -204,7 +222,11 @@ impl PipelineSpec {
         self
     }
 
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &ActionSpec> {
+        self.stages.iter().flat_map(|stage| &stage.actions)
+    }
+
     pub(crate) fn source_actions(&self) -> impl Iterator<Item = &ActionSpec> {
-        self.stages.iter().flat_map(|stage| &stage.actions).filter(|action| action.is_source())
+        self.actions().filter(|action| action.is_source())
     }
 }

@@ -152,7 +152,7 @@ fn error_details(run: &ActionRun) -> Option<Value> {
 
 fn external_url(spec: &ActionSpec, run: &ActionRun) -> Option<Value> {
     let id = run.external_id.as_ref()?;
-    let project = spec.setting("ProjectName")?;
+    let project = spec.setting("ProjectName").filter(|_| !spec.is_batch())?;
     let url = format!("https://console.aws.amazon.com/codebuild/home?region={REGION}#/builds/{id}/view/new");
     (!project.is_empty()).then(|| json!(url))
 }
