@@ -23,11 +23,15 @@ async fn a_push_that_goes_through() {
     6d995db codepipeline/node-server pending: Build in progress
     6d995db codepipeline/node-server/Source success: Source succeeded in 3 s
     6d995db codepipeline/node-server/Build pending: Build in progress
+    6d995db codepipeline/node-server/Build pending: Build: PRE_BUILD
+    6d995db codepipeline/node-server/Build pending: Build: BUILD
     6d995db codepipeline/node-server pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
-    6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
-    6d995db codepipeline/node-server success: Deployed 6d995db to staging in 4 m 3 s
+    6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42
+    6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
+    6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
+    6d995db codepipeline/node-server success: Deployed 6d995db to staging in 4 m 3 s; node-server:42 runs since 22:03 UTC
     ");
     assert_eq!(scene.executions(), [(sha, "Succeeded")]);
 }
@@ -41,8 +45,8 @@ async fn a_push_whose_build_fails() {
     scene.push("Break it").await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server failure: Build failed: exit status 1 (make test)
-    codepipeline/node-server/Build failure: Build failed: exit status 1 (make test)
+    codepipeline/node-server failure: Build failed in BUILD: exit status 1 (make test)
+    codepipeline/node-server/Build failure: Build failed in BUILD: exit status 1 (make test)
     codepipeline/node-server/Source success: Source succeeded in 3 s
     ");
 }
@@ -79,17 +83,17 @@ async fn an_approval_waits_and_is_given() {
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Production pending: Production waits for approval of 3fd53df
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
     ");
     let (now, execution) = (scene.now(), scene.newest_execution());
     assert!(scene.local.world().pipelines().answer_approval(now, &execution, Answered::Approved, "looks good"));
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server success: Deployed 3fd53df to staging in 1 h 2 m
+    codepipeline/node-server success: Deployed 3fd53df to staging in 1 h 2 m; node-server:42 runs since 23:02 UTC
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
-    codepipeline/node-server/Production success: Production succeeded in 58 m 27 s
+    codepipeline/node-server/Production success: Production succeeded in 58 m 27 s; node-server:42 runs since 23:02 UTC
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
     ");
 }
 
@@ -169,10 +173,10 @@ async fn a_stage_that_is_skipped() {
     let sha = scene.push("Nothing to build").await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server success: Deployed 28ddc00 to staging in 2 m 33 s
+    codepipeline/node-server success: Deployed 28ddc00 to staging in 2 m 33 s; node-server:42 runs since 22:02 UTC
     codepipeline/node-server/Build success: Skipped by its entry condition
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:02 UTC
     ");
 }
 
@@ -184,7 +188,7 @@ async fn a_retried_stage_reopens_a_finished_run() {
     scene.local.world().pipelines().script_commit(sample::PIPELINE, &sha, flaky);
     scene.push("Flaky").await;
     scene.run().await;
-    assert!(scene.shows(&sha).contains("codepipeline/node-server failure: Build failed: network is down"));
+    assert!(scene.shows(&sha).contains("codepipeline/node-server failure: Build failed in BUILD: network is down"));
     let (now, execution) = (scene.now(), scene.newest_execution());
     assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
     scene.run_for(Duration::from_secs(5)).await;
@@ -207,10 +211,10 @@ async fn a_run_that_pipehook_did_not_start_is_adopted() {
         scene.local.world().pipelines().release_change(now, sample::PIPELINE, release).unwrap();
         scene.run().await;
         insta::allow_duplicates! { insta::assert_snapshot!(scene.shows(&sha), @"
-        codepipeline/node-server success: Deployed 573ad12 to staging in 4 m 3 s
+        codepipeline/node-server success: Deployed 573ad12 to staging in 4 m 3 s; node-server:42 runs since 22:03 UTC
         codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
         codepipeline/node-server/Source success: Source succeeded in 3 s
-        codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+        codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
         "); }
         assert!(scene.posted().contains("pending: Build in progress"), "{}", scene.posted());
     }
@@ -228,10 +232,10 @@ async fn a_rollback_is_told_on_the_commit_that_it_brings_back() {
     scene.local.world().pipelines().rollback(now, sample::PIPELINE, "Staging", &target, false).unwrap();
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&good), @"
-    codepipeline/node-server success: Rolled back to c939327 in staging in 2 m 30 s
+    codepipeline/node-server success: Rolled back to c939327 in staging in 2 m 30 s; node-server:44 runs since 22:10 UTC
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:44 runs since 22:10 UTC
     ");
     assert!(scene.shows(&bad).contains("success: Deployed"));
 }
@@ -248,8 +252,8 @@ async fn executions_of_one_pipeline_side_by_side() {
     scene.run().await;
     assert!(scene.shows(&fine).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&fine));
     insta::assert_snapshot!(scene.shows(&broken), @"
-    codepipeline/node-server failure: Build failed: exit status 1
-    codepipeline/node-server/Build failure: Build failed: exit status 1
+    codepipeline/node-server failure: Build failed in BUILD: exit status 1
+    codepipeline/node-server/Build failure: Build failed in BUILD: exit status 1
     codepipeline/node-server/Source success: Source succeeded in 3 s
     ");
 }
@@ -280,10 +284,10 @@ async fn a_v1_pipeline_runs_unpinned_and_the_status_is_on_what_it_built() {
     codepipeline/node-server/Source error: Superseded by 22da70e: the pipeline took the branch's head
     ");
     insta::assert_snapshot!(scene.shows(&built), @"
-    codepipeline/node-server success: Deployed 22da70e in 4 m 3 s
+    codepipeline/node-server success: Deployed 22da70e in 4 m 3 s; node-server:42 runs since 22:03 UTC
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s
+    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
     ");
 }
 

@@ -145,7 +145,8 @@ fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunO
             let deployed = kinds().any(|kind| kind == ActionKind::Deploy);
             let environment = options.environment.as_deref();
             let took = snapshot.duration();
-            let rollouts = snapshot.stages.iter().flat_map(Stage::rollouts);
+            let last = snapshot.stages.iter().rev().find(|stage| stage.rollouts().next().is_some());
+            let rollouts = last.into_iter().flat_map(Stage::rollouts);
             let told = text::execution_succeeded(commit, deployed, snapshot.is_rollback, environment, took, rollouts);
             (State::Success, told)
         }

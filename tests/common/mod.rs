@@ -237,11 +237,17 @@ impl Scene {
     /// What GitHub holds is the truth: each commit shows what the newest execution of it came to, for the execution and
     /// for every stage that it began; nothing is pending; no execution has posted more in a context than its account.
     pub(crate) fn assert_truth(&self) {
+        self.assert_truth_after(0);
+    }
+
+    /// As [`Self::assert_truth`], where workers got in each other's way: what one posted too late, and what put it right,
+    /// come on top of the account.
+    pub(crate) fn assert_truth_after(&self, too_late: usize) {
         let mut world = self.local.world();
         let mut executions = world.pipelines().executions(sample::PIPELINE);
         executions.sort_by_key(|execution| execution.started);
         for execution in &executions {
-            assert_quiet(execution, world.github());
+            assert_quiet(execution, world.github(), 2 * too_late);
         }
         let newest: BTreeMap<String, ExecutionView> = executions
             .into_iter()
@@ -290,7 +296,7 @@ impl Scene {
 }
 
 /// Promise 6: at most 4 statuses a stage, 3 and one for each stage for the execution, and the same again for a retry.
-fn assert_quiet(execution: &ExecutionView, github: &mut GitHub) {
+fn assert_quiet(execution: &ExecutionView, github: &mut GitHub, more: usize) {
     let commit = execution.commit.as_deref().unwrap_or_default();
     let mut posts: BTreeMap<String, usize> = BTreeMap::new();
     for status in github.statuses(sample::REPOSITORY, commit) {
@@ -300,7 +306,7 @@ fn assert_quiet(execution: &ExecutionView, github: &mut GitHub) {
     }
     for (context, posts) in posts {
         let account = if context.matches('/').count() > 1 { 4 } else { 3 + execution.stages.len() };
-        assert!(posts <= account, "{posts} statuses in {context}");
+        assert!(posts <= account + more, "{posts} statuses in {context}");
     }
 }
 
