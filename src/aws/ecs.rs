@@ -11,7 +11,7 @@ pub use super::unread::Unread;
 use super::unread::{sort, timestamp};
 use crate::domain::execution::ActionRun;
 use crate::domain::rollout::{
-    Deployment, Revision, Rollout, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks,
+    Deployment, Revision, Rollout, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks, cause_of,
     needs_history,
 };
 use crate::domain::time::Timestamp;
@@ -237,5 +237,6 @@ fn cause(task: &Task) -> Option<String> {
         return Some(format!("{} exited with {code}{why}", container.name.as_deref().unwrap_or("a container")));
     }
     let of_container = || containers.iter().find_map(|container| told(&container.reason));
-    Some(reason).filter(|reason| !reason.is_empty()).or_else(of_container)
+    let reason = Some(reason).filter(|reason| !reason.is_empty()).or_else(of_container)?;
+    Some(cause_of(&reason))
 }

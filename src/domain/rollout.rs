@@ -202,10 +202,35 @@ impl Tasks {
     }
 }
 
-/// Whether the history has to be read too: where `deployments` alone does not tell what became of the action's own.
+/// Why a task stopped, shorter where ECS says it in one of its usual forms.
+pub fn cause_of(told: &str) -> String {
+    let told = told.trim();
+    if let Some(why) = told.strip_prefix("CannotPullContainerError: ") {
+        let image = why.split_once("ref ").and_then(|(_, rest)| rest.split_whitespace().next());
+        let image =
+            image.and_then(|image| image.trim_end_matches([':', ',']).rsplit('/').next()).unwrap_or("its image");
+        let reason = why.rsplit(": ").next().unwrap_or(why);
+        return format!("can't pull {image}: {reason}");
+    }
+    match told {
+        told if told.starts_with("Task failed ELB health checks") => {
+            "failed the load balancer's health checks".to_owned()
+        }
+        told if told.starts_with("Task failed container health checks") => "failed its own health check".to_owned(),
+        told => told.to_owned(),
+    }
+}
+
+/// Whether the history has to be read too: where `deployments` alone does not tell which is the action's own, or what
+/// became of it.
 pub fn needs_history(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> bool {
-    let should_be_there = action.is_over() || now.since(action.started) > BEGINS_WITHIN;
-    service.has_stages || (should_be_there && own(service, action, before).is_none())
+    let own = own(service, action, before);
+    service.has_stages || (is_late(action, now) && !own.is_some_and(|own| own.is_certain))
+}
+
+/// Whether what began with the action may be gone by now, and a rollback stand in its place.
+fn is_late(action: &ActionRun, now: Timestamp) -> bool {
+    action.is_over() || now.since(action.started) > BEGINS_WITHIN
 }
 
 /// What has become of an action's rollout. `before` is what was found at an earlier look at the same run of the action.
@@ -213,11 +238,14 @@ pub fn judge(service: &Service, action: &ActionRun, before: Option<&Rollout>, no
     if let Some(before) = before.filter(|before| before.is_decided()) {
         return before.clone();
     }
-    let found = match own(service, action, before) {
-        Some(own) if !service.has_stages => of_deployment(service, own, action, now),
-        own => of_history(service, action, now)
-            .or_else(|| own.map(|own| of_deployment(service, own, action, now)))
-            .unwrap_or_else(|| without_deployment(service, action, before)),
+    let recorded = recorded(service, action);
+    let counts = |own: &Own<'_>| own.is_certain || !is_late(action, now) || own.goes_forward(service, recorded);
+    let own = own(service, action, before).filter(counts);
+    let found = match (own, recorded) {
+        (Some(own), _) if !service.has_stages => of_deployment(service, own.deployment, action, now),
+        (_, Some(recorded)) => of_history(service, recorded, action, now),
+        (Some(own), None) => of_deployment(service, own.deployment, action, now),
+        (None, None) => without_deployment(service, action, before),
     };
     keep(before, found)
 }
@@ -252,19 +280,49 @@ fn keep(before: Option<&Rollout>, found: Rollout) -> Rollout {
     }
 }
 
+/// A deployment that the action has begun.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    deployment: &'a Deployment,
+    /// It is known, or named by the action itself. One that only began after the action did may be the rollback of it.
+    is_certain: bool,
+}
+
+impl Own<'_> {
+    /// Whether it is no rollback: the history has it for the action, or it has failed, or it takes the place of an
+    /// earlier revision.
+    fn goes_forward(&self, service: &Service, recorded: Option<&ServiceDeployment>) -> bool {
+        let Deployment { revision, state, .. } = self.deployment;
+        let is_before =
+            |one: &Deployment| one.revision.as_ref().zip(revision.as_ref()).is_some_and(|(a, b)| a.is_before(b));
+        recorded.is_some_and(|recorded| recorded.revision == *revision)
+            || *state == Some(RolloutState::Failed)
+            || service.deployments.iter().any(is_before)
+    }
+}
+
 /// The deployment that the action has begun: the one of the revision that is known to be its own, or that the action
 /// names itself, or else the first that began after the action did.
-fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -> Option<&'a Deployment> {
+fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -> Option<Own<'a>> {
     let deployments = || service.deployments.iter();
-    let known = before.and_then(|before| before.revision.as_ref());
-    if let Some(known) = known {
-        return deployments().filter(|one| one.revision.as_ref() == Some(known)).max_by_key(|one| one.created);
+    let certain = |deployment| Own { deployment, is_certain: true };
+    if let Some(known) = before.and_then(|before| before.revision.as_ref()) {
+        let of_it = deployments().filter(|one| one.revision.as_ref() == Some(known));
+        return of_it.max_by_key(|one| one.created).map(certain);
     }
     let named = deployments().find(|one| action.external_id.as_deref() == Some(one.id.as_str()));
-    named.or_else(|| {
+    named.map(certain).or_else(|| {
+        let goes_back = |one: &&Deployment| one.reason.as_ref().is_some_and(|reason| reason.contains("rolling back"));
         let began = deployments().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
-        began.min_by_key(|one| one.created)
+        let first = began.filter(|one| !goes_back(one)).min_by_key(|one| one.created);
+        first.map(|deployment| Own { deployment, is_certain: false })
     })
+}
+
+/// The first entry of the history that began after the action did: its own, for a rollback is part of an entry there.
+fn recorded<'a>(service: &'a Service, action: &ActionRun) -> Option<&'a ServiceDeployment> {
+    let began = service.history.iter().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
+    began.min_by_key(|one| one.created)
 }
 
 /// Whether something that was created then may be the action's work.
@@ -298,7 +356,7 @@ fn of_deployment(service: &Service, own: &Deployment, action: &ActionRun, now: T
         revision: own.revision.clone(),
         progress,
         tasks: own.tasks,
-        reason: own.reason.clone(),
+        reason: own.reason.clone().filter(|_| own.state == Some(RolloutState::Failed)),
         cause: None,
         address: None,
     }
@@ -324,9 +382,7 @@ fn brought_back(own: &Deployment, primary: &Deployment) -> Progress {
 }
 
 /// As the service deployments API tells it: for strategies with stages, and where the own deployment is gone.
-fn of_history(service: &Service, action: &ActionRun, now: Timestamp) -> Option<Rollout> {
-    let began = service.history.iter().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
-    let own = began.min_by_key(|one| one.created)?;
+fn of_history(service: &Service, own: &ServiceDeployment, action: &ActionRun, now: Timestamp) -> Rollout {
     let progress = match own.status {
         ServiceDeploymentStatus::AtWork
             if action.status == ActionStatus::Succeeded && now.since(action.updated) > STILL_AT_WORK =>
@@ -341,15 +397,16 @@ fn of_history(service: &Service, action: &ActionRun, now: Timestamp) -> Option<R
             Progress::Failed { rolling_back_to: None }
         }
     };
-    Some(Rollout {
+    let has_failed = matches!(progress, Progress::Failed { .. } | Progress::RolledBack { .. });
+    Rollout {
         service: service.name.clone(),
         revision: own.revision.clone(),
         progress,
         tasks: own.tasks,
-        reason: own.reason.clone(),
+        reason: own.reason.clone().filter(|_| has_failed),
         cause: None,
         address: None,
-    })
+    }
 }
 
 /// Nothing that ECS lists is the action's own: it has not begun, or is gone already.

@@ -82,8 +82,27 @@ fn what_the_run_before_left_behind_is_not_blamed_on_this_one() {
 
 #[test]
 fn it_runs_once_ecs_says_so() {
-    let runs = [primary(deployment(42, BEGAN + 3, RolloutState::Completed))];
-    assert_eq!(judged(&runs, ActionStatus::InProgress).progress, Progress::Runs { since: at(BEGAN + 53) });
+    let runs = service(&[primary(deployment(42, BEGAN + 3, RolloutState::Completed))]);
+    let running = action(ActionStatus::InProgress);
+    assert_eq!(judge(&runs, &running, None, at(BEGAN + 60)).progress, Progress::Runs { since: at(BEGAN + 53) });
+}
+
+#[test]
+fn what_is_only_seen_later_may_be_the_rollback_itself() {
+    // All that is left of the failed rollout is the deployment that went back, and that began after the action as well.
+    let back = service(&[primary(deployment(41, BEGAN + 40, RolloutState::Completed))]);
+    for status in [ActionStatus::InProgress, ActionStatus::Succeeded] {
+        let rollout = judge(&back, &action(status), None, at(BEGAN + 200));
+        assert!(!matches!(rollout.progress, Progress::Runs { .. }), "{rollout:?}");
+        let status = ServiceDeploymentStatus::RolledBack;
+        let told = Service { history: vec![history(status, Some(revision(41)))], ..back.clone() };
+        let rollout = judge(&told, &action(ActionStatus::Succeeded), None, at(BEGAN + 200));
+        assert_eq!(rollout.progress, Progress::RolledBack { to: Some(revision(41)) });
+    }
+    let reason = Some("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.".to_owned());
+    let goes_back = Deployment { reason, ..primary(deployment(41, BEGAN + 40, RolloutState::InProgress)) };
+    let rollout = judge(&service(&[goes_back]), &action(ActionStatus::InProgress), None, at(BEGAN + 50));
+    assert_eq!(rollout.progress, Progress::NotBegun);
 }
 
 #[test]
@@ -166,7 +185,8 @@ fn without_a_breaker_failing_tasks_are_told_and_may_recover() {
         tasks: Tasks { desired: 2, running: 0, pending: 2, failed },
         ..primary(deployment(42, BEGAN + 3, RolloutState::InProgress))
     };
-    let without = |failed| Service { has_breaker: false, ..service(&[fails(failed)]) };
+    let old = deployment(41, 10, RolloutState::Completed);
+    let without = |failed| Service { has_breaker: false, ..service(&[fails(failed), old.clone()]) };
     let running = action(ActionStatus::InProgress);
     assert_eq!(judge(&without(2), &running, None, at(1100)).progress, Progress::Rolling { lifecycle: None });
     let failing = judge(&without(3), &running, None, at(1100));
@@ -220,11 +240,31 @@ fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
 fn the_history_is_asked_only_where_it_is_needed() {
     let rolling = service(&[primary(deployment(42, BEGAN + 3, RolloutState::InProgress))]);
     let running = action(ActionStatus::InProgress);
-    assert!(!needs_history(&rolling, &running, None, at(BEGAN + 300)));
+    assert!(!needs_history(&rolling, &running, None, at(BEGAN + 20)));
+    let known = judge(&rolling, &running, None, at(BEGAN + 20));
+    assert!(!needs_history(&rolling, &running, Some(&known), at(BEGAN + 300)));
+    // Who sees it for the first time by now may see the rollback of it.
+    assert!(needs_history(&rolling, &running, None, at(BEGAN + 300)));
     let staged = Service { has_stages: true, ..rolling };
-    assert!(needs_history(&staged, &running, None, at(BEGAN + 300)));
+    assert!(needs_history(&staged, &running, Some(&known), at(BEGAN + 20)));
     let nothing = service(&[primary(deployment(41, 10, RolloutState::Completed))]);
     assert!(!needs_history(&nothing, &running, None, at(BEGAN + 20)));
     assert!(needs_history(&nothing, &running, None, at(BEGAN + 300)));
     assert!(needs_history(&nothing, &action(ActionStatus::Succeeded), None, at(BEGAN + 20)));
+}
+
+#[test]
+fn why_a_task_stopped_is_told_the_short_way() {
+    let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/node-server:abc1234";
+    let pull = format!(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: \
+         {image}: not found"
+    );
+    insta::assert_snapshot!(cause_of(&pull), @"can't pull node-server:abc1234: not found");
+    let bare = cause_of("CannotPullContainerError: i/o timeout");
+    insta::assert_snapshot!(bare, @"can't pull its image: i/o timeout");
+    let group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/node-server/73e2d6bc24d8a067";
+    insta::assert_snapshot!(cause_of(&format!("Task failed ELB health checks in (target-group {group})")), @"failed the load balancer's health checks");
+    insta::assert_snapshot!(cause_of("Task failed container health checks"), @"failed its own health check");
+    insta::assert_snapshot!(cause_of("Host EC2 (instance i-1) terminated."), @"Host EC2 (instance i-1) terminated.");
 }

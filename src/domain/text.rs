@@ -146,9 +146,10 @@ fn number(revision: &Revision) -> String {
 /// `Rollout failed: tasks failed to start (3 of 3); rolling back to :41`, and why the tasks stopped.
 pub fn rollout_failed(rollout: &Rollout) -> String {
     let cause = || rollout.cause.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
-    let failed = || match rollout.tasks.failed {
-        0 => String::new(),
-        failed => format!(" ({failed} of {})", rollout.tasks.threshold().max(failed)),
+    let failed = || match (rollout.tasks.failed, rollout.tasks.threshold()) {
+        (0, _) => String::new(),
+        (failed, threshold) if failed <= threshold => format!(" ({failed} of {threshold})"),
+        (failed, _) => format!(" ({failed} so far)"),
     };
     let reason = || match rollout.reason.as_deref().map(reason_of_ecs) {
         Some(reason) if !reason.is_empty() => format!(": {reason}{}", failed()),
@@ -171,7 +172,8 @@ pub fn rollout_failed(rollout: &Rollout) -> String {
 /// `ECS deployment circuit breaker: tasks failed to start.` without what goes without saying.
 fn reason_of_ecs(reason: &str) -> &str {
     let short = reason.trim().trim_end_matches('.');
-    short.strip_prefix("ECS deployment circuit breaker: ").unwrap_or(short)
+    let short = short.strip_prefix("ECS deployment circuit breaker: ").unwrap_or(short);
+    short.strip_prefix("Service deployment rolled back because ").unwrap_or(short)
 }
 
 /// `node-server:42 runs since 14:03 UTC`.

@@ -278,6 +278,21 @@ impl Scene {
         }
     }
 
+    /// No execution has posted more in a context of the commit than its account.
+    pub(crate) fn assert_quiet_contexts(&self) {
+        let mut world = self.local.world();
+        for execution in world.pipelines().executions(sample::PIPELINE) {
+            assert_quiet(&execution, world.github(), 0);
+        }
+    }
+
+    /// Id of the oldest execution.
+    pub(crate) fn oldest_execution(&self) -> String {
+        let mut world = self.local.world();
+        let executions = world.pipelines().executions(sample::PIPELINE);
+        executions.into_iter().min_by_key(|execution| execution.started).expect("an execution").id
+    }
+
     /// Id of the newest execution.
     pub(crate) fn newest_execution(&self) -> String {
         let mut world = self.local.world();
