@@ -2,8 +2,9 @@
 //!
 //! [`World`] is one state machine: CodePipeline with its engine, the builds of CodeBuild with their logs and the
 //! rollouts of ECS that its actions bring about, EventBridge from CodePipeline to SQS, SQS with the Lambda event source
-//! mapping, SSM parameters, and GitHub's commit statuses. It is handed every moment and every
-//! request, so the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of its own.
+//! mapping, SSM parameters, and GitHub with its Apps, commit statuses, check runs and deployments. It is handed every
+//! moment and every request, so the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of
+//! its own.
 //!
 //! Invariant: outside `server` nothing here is async, does I/O, reads a clock, or is random. What looks random (ids,
 //! faults by chance) is derived from the seed, so a failure is replayed by replaying its seed.
@@ -37,7 +38,10 @@ pub use codepipeline::{
 };
 pub use ecs::{Cause, CircuitBreaker, Ecs, Rollout, ServiceSpec, Strategy};
 pub use faults::{EventFault, Fault, Faults, When};
-pub use github::{EXAMPLE_APP_KEY, GitHub, Permission, PostedStatus, State, Status};
+pub use github::{
+    APP_PERMISSIONS, AppEvent, CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun, Deployment,
+    DeploymentStatus, EXAMPLE_APP_KEY, GitHub, NoPress, Permission, PostedStatus, Role, State, Status,
+};
 pub use journal::Call;
 pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};

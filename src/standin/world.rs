@@ -333,6 +333,7 @@ impl World {
         fault: Option<Fault>,
     ) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let response = reply.map_or(Value::Null, Reply::body_value);
         self.journal.push(Call {
             at: self.now,
             service,
@@ -341,7 +342,7 @@ impl World {
             path,
             request: shown,
             status: reply.map_or(0, |reply| reply.status),
-            response: reply.map_or(Value::Null, Reply::body_value),
+            response: if service == "github" { github::without_secrets(response) } else { response },
             fault: fault.map(Fault::name),
         });
     }

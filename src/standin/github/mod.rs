@@ -1,17 +1,38 @@
-//! GitHub: repositories, commits, tokens, and commit statuses.
+//! GitHub: repositories, commits, tokens, Apps, and what is shown on commits: statuses, check runs, deployments.
 
+mod access;
+mod apps;
+mod check_input;
+mod checks;
+mod deployments;
+mod input;
 mod key;
 mod operations;
+mod people;
+mod press;
 mod route;
+mod statuses;
 mod view;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+pub use apps::APP_PERMISSIONS;
+pub use checks::{CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun};
+pub use deployments::{Deployment, DeploymentStatus};
 pub use key::EXAMPLE_APP_KEY;
-pub(crate) use operations::Ask;
+pub(crate) use operations::{Ask, without_secrets};
+pub use people::Role;
+pub use press::{AppEvent, NoPress};
 pub(crate) use route::{Route, route};
 
+use self::access::Meter;
+use self::apps::Apps;
+use self::checks::Checks;
+use self::deployments::Deployments;
 use super::ids::Ids;
 use crate::domain::time::Timestamp;
 
@@ -92,14 +113,14 @@ pub struct PostedStatus {
     pub status: Status,
 }
 
-/// What a token may do with commit statuses.
+/// What a token may do: one of a person everywhere, one of an App in one area.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
     /// Nothing: 403.
     None,
-    /// Read them.
+    /// Read.
     Read,
-    /// Read and write them.
+    /// Read and write.
     Write,
 }
 
@@ -110,8 +131,7 @@ struct Token {
     /// The repositories that it sees; `None` for all.
     repositories: Option<BTreeSet<u64>>,
     revoked: bool,
-    used: u64,
-    window_ends: Timestamp,
+    meter: Meter,
 }
 
 #[derive(Debug)]
@@ -125,6 +145,8 @@ struct Repository {
     tag_objects: BTreeSet<String>,
     any_commit: bool,
     statuses: BTreeMap<String, Vec<Status>>,
+    /// By login in lower case.
+    roles: BTreeMap<String, Role>,
 }
 
 impl Repository {
@@ -141,11 +163,14 @@ impl Repository {
     }
 }
 
-/// The repositories and tokens of GitHub.
+/// The repositories, tokens and Apps of GitHub, and what was made in them.
 #[derive(Debug)]
 pub struct GitHub {
     repositories: Vec<Repository>,
     tokens: BTreeMap<String, Token>,
+    apps: Apps,
+    checks: Checks,
+    deployments: Deployments,
     posted: Vec<PostedStatus>,
     quota: u64,
     next_status: u64,
@@ -158,6 +183,9 @@ impl GitHub {
         Self {
             repositories: Vec::new(),
             tokens: BTreeMap::new(),
+            apps: Apps::default(),
+            checks: Checks::default(),
+            deployments: Deployments::default(),
             posted: Vec::new(),
             quota: 5000,
             next_status: 1,
@@ -187,6 +215,7 @@ impl GitHub {
             tag_objects: BTreeSet::new(),
             any_commit: false,
             statuses: BTreeMap::new(),
+            roles: BTreeMap::new(),
         });
         id
     }
@@ -220,7 +249,7 @@ impl GitHub {
         }
     }
 
-    /// Adds a token that may read and write statuses everywhere.
+    /// Adds a person's token that may read and write statuses and deployments everywhere.
     pub fn add_token(&mut self, token: &str, login: &str) {
         self.tokens.insert(
             token.to_owned(),
@@ -229,8 +258,7 @@ impl GitHub {
                 permission: Permission::Write,
                 repositories: None,
                 revoked: false,
-                used: 0,
-                window_ends: Timestamp::from_secs(0),
+                meter: Meter::default(),
             },
         );
     }

@@ -3,17 +3,15 @@
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use super::access::{Access, Caller};
 use super::route::{Endpoint, Named, Route};
-use super::view::Place;
-use super::{GitHub, Permission, PostedStatus, Repository, STATUS_LIMIT, State, Status, latest};
+use super::{GitHub, Repository};
 use crate::domain::time::Timestamp;
-use crate::standin::wire::{Body, Reply};
+use crate::standin::wire::Reply;
 
-const DOCUMENTATION: &str = "https://docs.github.com/rest/commits/statuses";
+const DOCUMENTATION: &str = "https://docs.github.com/rest";
 /// The values of `X-GitHub-Api-Version` that are supported.
 const VERSIONS: &[&str] = &["2022-11-28", "2026-03-10"];
-const DESCRIPTION_LIMIT: usize = 140;
-const CONTEXT_LIMIT: usize = 255;
 
 /// A request, as far as GitHub looks at it.
 pub(crate) struct Ask<'a> {
@@ -26,16 +24,16 @@ pub(crate) struct Ask<'a> {
     pub(crate) base: &'a str,
 }
 
-fn refuse(status: u16, message: &str) -> Reply {
+pub(super) fn refuse(status: u16, message: &str) -> Reply {
     let body = json!({"message": message, "documentation_url": DOCUMENTATION, "status": status.to_string()});
     Reply::json(status, body)
 }
 
-/// A 422 about one field of a status.
-fn invalid(field: &str, code: &str, message: &str) -> Reply {
+/// A 422 about one field of something.
+pub(super) fn validation_failed(resource: &str, field: &str, code: &str, message: &str) -> Reply {
     let error = match code {
-        "custom" => json!({"resource": "Status", "code": code, "field": field, "message": message}),
-        _ => json!({"resource": "Status", "code": code, "field": field}),
+        "custom" => json!({"resource": resource, "code": code, "field": field, "message": message}),
+        _ => json!({"resource": resource, "code": code, "field": field}),
     };
     let body = json!({"message": "Validation Failed", "errors": [error], "documentation_url": DOCUMENTATION,
         "status": "422"});
@@ -46,6 +44,65 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// A request's query.
+pub(super) struct Query(Vec<(String, String)>);
+
+/// Where the other pages of a list are.
+pub(super) struct Links(Vec<String>);
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The page that is asked for of a list that lies at this path.
+    pub(super) fn page<'a, T>(&self, all: &'a [T], base: &str, path: &str) -> (&'a [T], Links) {
+        let number = |name: &str| self.get(name).and_then(|value| value.parse::<usize>().ok());
+        // Like the service, numbers out of range are brought into it.
+        let per_page = number("per_page").unwrap_or(30).clamp(1, 100);
+        let page = number("page").unwrap_or(1).max(1);
+        let pages = all.len().div_ceil(per_page).max(1);
+        let others = self.0.iter().filter(|(name, _)| name != "page" && name != "per_page");
+        let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+        let mark = if others.is_empty() { "" } else { "&" };
+        let link = |page: usize, relation: &str| {
+            format!("<{base}/{path}?{others}{mark}per_page={per_page}&page={page}>; rel=\"{relation}\"")
+        };
+        let mut links = Vec::new();
+        if page > 1 {
+            links.push(link(page - 1, "prev"));
+        }
+        if page < pages {
+            links.push(link(page + 1, "next"));
+            links.push(link(pages, "last"));
+        }
+        if page > 1 {
+            links.push(link(1, "first"));
+        }
+        let start = (page - 1).saturating_mul(per_page).min(all.len());
+        let end = start.saturating_add(per_page).min(all.len());
+        (&all[start..end], Links(links))
+    }
+}
+
+impl Links {
+    pub(super) fn on(self, reply: Reply) -> Reply {
+        if self.0.is_empty() { reply } else { reply.with("link", self.0.join(", ")) }
+    }
+}
+
+/// An answer for the journal, which holds no credential.
+pub(crate) fn without_secrets(mut answer: Value) -> Value {
+    if let Some(token) = answer.get_mut("token") {
+        *token = json!("(secret)");
+    }
+    answer
+}
+
 impl GitHub {
     /// Answers a request.
     pub(crate) fn call(&mut self, ask: &Ask<'_>) -> Reply {
@@ -53,14 +110,14 @@ impl GitHub {
             .and_then(|value| value.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("token"))
             .map(|(_, token)| token.trim().to_owned());
-        let reply = self.answer(ask, token.as_deref());
+        let reply = self.answer(ask, token.as_deref()).unwrap_or_else(|refusal| *refusal);
         self.finish(reply, ask.now, token.as_deref())
     }
 
     /// Puts on what every answer carries: the request's id and the account of the rate limit.
     pub(crate) fn finish(&mut self, reply: Reply, now: Timestamp, token: Option<&str>) -> Reply {
-        let (limit, used, reset) = match token.and_then(|token| self.tokens.get(token)) {
-            Some(token) => (self.quota, token.used.min(self.quota), token.window_ends.max(now)),
+        let (limit, used, reset) = match token.and_then(|token| self.meter(now, token)) {
+            Some(meter) => (self.quota, meter.used.min(self.quota), meter.window_ends.max(now)),
             None => (60, 1, now),
         };
         let id = self.ids.hex(20).to_uppercase();
@@ -81,205 +138,90 @@ impl GitHub {
         reply.with("x-ratelimit-resource", "core")
     }
 
-    fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Reply {
-        let Ask { now, route, query, headers, body, base } = *ask;
+    fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Result<Reply, Box<Reply>> {
+        let Ask { now, route, headers, base, .. } = *ask;
+        let refused = |status: u16, message: &str| Err(Box::new(refuse(status, message)));
         if header(headers, "user-agent").is_none_or(str::is_empty) {
             let message =
                 "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.";
-            return refuse(403, message);
+            return refused(403, message);
         }
         if header(headers, "x-github-api-version").is_some_and(|version| !VERSIONS.contains(&version)) {
-            return refuse(400, "The API version in the request is not supported.");
+            return refused(400, "The API version in the request is not supported.");
         }
-        let Some(known) = token.and_then(|token| self.tokens.get_mut(token)).filter(|known| !known.revoked) else {
-            let message = if token.is_some() { "Bad credentials" } else { "Requires authentication" };
-            return refuse(401, message);
+        let caller = self.identify(now, token)?;
+        let access = match (caller, &route.endpoint) {
+            (Caller::App(app), Endpoint::Installation) => {
+                let at = self.place(ask, |_| true)?;
+                return Ok(self.installation_of(app, at, base));
+            }
+            (Caller::App(app), Endpoint::CreateInstallationToken(id)) => {
+                return Ok(self.create_installation_token(now, app, *id, ask.body, base));
+            }
+            (_, Endpoint::Installation | Endpoint::CreateInstallationToken(_)) => {
+                return refused(401, "A JSON web token could not be decoded");
+            }
+            (Caller::App(_), _) => return refused(403, "Resource not accessible by integration"),
+            (Caller::Access(access), _) => access,
         };
-        if now >= known.window_ends {
-            known.window_ends = now + std::time::Duration::from_secs(3600);
-            known.used = 0;
-        }
-        if known.used >= self.quota {
-            return refuse(403, &format!("API rate limit exceeded for {}.", known.login));
-        }
-        known.used += 1;
-        let (login, permission, visible) = (known.login.clone(), known.permission, known.repositories.clone());
-        let at = match &route.repository {
-            None => return refuse(404, "Not Found"),
-            Some(Named::Id(id)) => self.repositories.iter().position(|repository| repository.id == *id),
-            Some(Named::FullName(name)) => match self.position(name) {
-                Some(at) => Some(at),
-                None => {
-                    let moved = self
-                        .repositories
-                        .iter()
-                        .find(|repository| repository.old_names.iter().any(|old| old.eq_ignore_ascii_case(name)));
-                    match moved {
-                        Some(repository) => return self.redirect(repository, &route.endpoint, query, base),
-                        None => None,
-                    }
-                }
-            },
-        };
-        let Some(at) = at else { return refuse(404, "Not Found") };
-        let id = self.repositories[at].id;
-        if visible.is_some_and(|visible| !visible.contains(&id)) {
-            return refuse(404, "Not Found");
-        }
-        let (wanted, text) = match route.endpoint {
-            Endpoint::Create(_) => (Permission::Write, "statuses=write"),
-            _ => (Permission::Read, "statuses=read"),
-        };
-        if permission < wanted {
-            return refuse(403, "Resource not accessible by personal access token")
-                .with("x-accepted-github-permissions", text);
-        }
-        match &route.endpoint {
-            Endpoint::Create(sha) => self.create(now, at, sha, body, &login, base),
-            Endpoint::List(reference) => self.list(at, reference, query, base, false),
-            Endpoint::Combined(reference) => self.list(at, reference, query, base, true),
-            Endpoint::Unknown => refuse(404, "Not Found"),
+        let at = self.place(ask, |repository| access.sees(repository.id))?;
+        match route.endpoint.permission().and_then(|needed| access.refusal(needed)) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => Ok(self.dispatch(ask, at, &access)),
         }
     }
 
-    fn redirect(&self, repository: &Repository, endpoint: &Endpoint, query: &str, base: &str) -> Reply {
-        let (status, rest) = match endpoint {
-            Endpoint::Create(sha) => (self.redirect_writes, format!("statuses/{sha}")),
-            Endpoint::List(reference) => (301, format!("commits/{reference}/statuses")),
-            Endpoint::Combined(reference) => (301, format!("commits/{reference}/status")),
+    /// The repository that a request names, where it may be seen.
+    fn place(&self, ask: &Ask<'_>, is_visible: impl Fn(&Repository) -> bool) -> Result<usize, Box<Reply>> {
+        let at = match &ask.route.repository {
+            None => None,
+            Some(Named::Id(id)) => self.repositories.iter().position(|repository| repository.id == *id),
+            Some(Named::FullName(name)) => {
+                let is_old =
+                    |repository: &&Repository| repository.old_names.iter().any(|old| old.eq_ignore_ascii_case(name));
+                match (self.position(name), self.repositories.iter().find(is_old)) {
+                    (None, Some(moved)) => return Err(Box::new(self.redirect(moved, ask))),
+                    (found, _) => found,
+                }
+            }
+        };
+        at.filter(|at| is_visible(&self.repositories[*at])).ok_or_else(|| Box::new(refuse(404, "Not Found")))
+    }
+
+    fn dispatch(&mut self, ask: &Ask<'_>, at: usize, access: &Access) -> Reply {
+        let (query, base) = (&Query::parse(ask.query), ask.base);
+        match &ask.route.endpoint {
+            Endpoint::CreateStatus(sha) => self.create_status(ask, at, sha, access),
+            Endpoint::ListStatuses(reference) => self.list_statuses(at, reference, query, base, false),
+            Endpoint::CombinedStatus(reference) => self.list_statuses(at, reference, query, base, true),
+            Endpoint::CreateCheckRun => self.create_check_run(ask, at, access),
+            Endpoint::UpdateCheckRun(id) => self.update_check_run(ask, at, *id, access),
+            Endpoint::GetCheckRun(id) => self.get_check_run(at, *id, base),
+            Endpoint::ListCheckRuns(reference) => self.list_check_runs(at, reference, query, base),
+            Endpoint::CreateDeployment => self.create_deployment(ask, at, access),
+            Endpoint::GetDeployment(id) => self.get_deployment(at, *id, base),
+            Endpoint::ListDeployments => self.list_deployments(at, query, base),
+            Endpoint::CreateDeploymentStatus(id) => self.create_deployment_status(ask, at, *id, access),
+            Endpoint::ListDeploymentStatuses(id) => self.list_deployment_statuses(at, *id, query, base),
+            Endpoint::Permission(login) => self.permission_of(at, login, base),
+            Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::Unknown => {
+                refuse(404, "Not Found")
+            }
+        }
+    }
+
+    fn redirect(&self, repository: &Repository, ask: &Ask<'_>) -> Reply {
+        let Ask { route, query, base, .. } = ask;
+        let status = match route.endpoint {
             Endpoint::Unknown => return refuse(404, "Not Found"),
+            _ if route.writes => self.redirect_writes,
+            _ => 301,
         };
         let mark = if query.is_empty() { "" } else { "?" };
-        let url = format!("{base}/repositories/{}/{rest}{mark}{query}", repository.id);
+        let url = format!("{base}/repositories/{}/{}{mark}{query}", repository.id, route.rest);
         let documentation =
             "https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects";
         let body = json!({"message": "Moved Permanently", "url": url, "documentation_url": documentation});
         Reply::json(status, body).with("location", url)
     }
-
-    fn create(&mut self, now: Timestamp, at: usize, sha: &str, body: &[u8], login: &str, base: &str) -> Reply {
-        let Ok(request) = serde_json::from_slice::<Value>(body) else {
-            return refuse(400, "Problems parsing JSON");
-        };
-        if !request.is_object() {
-            return refuse(400, "Body should be a JSON object");
-        }
-        let draft = match read(&request) {
-            Ok(draft) => draft,
-            Err(refusal) => return *refusal,
-        };
-        let repository = &mut self.repositories[at];
-        if !repository.has_commit(sha) {
-            return refuse(422, &format!("No commit found for SHA: {sha}"));
-        }
-        let statuses = repository.statuses.entry(sha.to_owned()).or_default();
-        let same = |status: &&Status| status.context.to_lowercase() == draft.context.to_lowercase();
-        let in_context = statuses.iter().filter(same).count();
-        if in_context >= STATUS_LIMIT {
-            let message = "This SHA and context has reached the maximum number of statuses.";
-            return invalid("context", "custom", message);
-        }
-        let status = Status {
-            id: self.next_status,
-            state: draft.state,
-            // Contexts are compared without case, and the first spelling stays.
-            context: statuses.iter().find(same).map_or(draft.context, |status| status.context.clone()),
-            description: draft.description,
-            target_url: draft.target_url,
-            created: now,
-            creator: login.to_owned(),
-        };
-        self.next_status += 1;
-        statuses.push(status.clone());
-        let shown = Place { base, repository, sha }.status(&status);
-        let location = shown["url"].as_str().unwrap_or_default().to_owned();
-        let repository = repository.full_name.clone();
-        self.posted.push(PostedStatus { at: now, repository, sha: sha.to_owned(), status });
-        Reply::json(201, shown).with("location", location)
-    }
-
-    fn list(&self, at: usize, reference: &str, query: &str, base: &str, combined: bool) -> Reply {
-        let repository = &self.repositories[at];
-        let sha = match repository.resolve(reference) {
-            Some(sha) => sha,
-            None if repository.has_commit(reference) => reference,
-            None => return refuse(422, &format!("No commit found for SHA: {reference}")),
-        };
-        let number = |key: &str| {
-            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.filter(|(name, _)| *name == key).find_map(|(_, value)| value.parse::<usize>().ok())
-        };
-        // Like the service, numbers out of range are brought into it.
-        let per_page = number("per_page").unwrap_or(30).clamp(1, 100);
-        let page = number("page").unwrap_or(1).max(1);
-        let posted = repository.statuses.get(sha).map_or(&[][..], Vec::as_slice);
-        let mut all: Vec<Status> = if combined { latest(posted).into_values().collect() } else { posted.to_vec() };
-        all.sort_by_key(|status| std::cmp::Reverse(status.id));
-        let shown: Vec<Status> = all.iter().skip((page - 1) * per_page).take(per_page).cloned().collect();
-        let place = Place { base, repository, sha };
-        let answer = match combined {
-            true => place.combined(&all, &shown),
-            false => shown.iter().map(|status| place.status(status)).collect(),
-        };
-        let pages = all.len().div_ceil(per_page).max(1);
-        let rest = if combined { "status" } else { "statuses" };
-        let link = |page: usize, relation: &str| {
-            let id = repository.id;
-            format!(
-                "<{base}/repositories/{id}/commits/{sha}/{rest}?per_page={per_page}&page={page}>; rel=\"{relation}\""
-            )
-        };
-        let mut links = Vec::new();
-        if page > 1 {
-            links.push(link(page - 1, "prev"));
-        }
-        if page < pages {
-            links.push(link(page + 1, "next"));
-            links.push(link(pages, "last"));
-        }
-        if page > 1 {
-            links.push(link(1, "first"));
-        }
-        let reply = Reply { status: 200, headers: Vec::new(), body: Body::Json(answer) };
-        if links.is_empty() { reply } else { reply.with("link", links.join(", ")) }
-    }
-}
-
-/// A status as a request describes it.
-struct Draft {
-    state: State,
-    context: String,
-    description: Option<String>,
-    target_url: Option<String>,
-}
-
-/// Reads the fields that GitHub knows; like GitHub it takes no offence at others.
-fn read(request: &Value) -> Result<Draft, Box<Reply>> {
-    let text = |field: &str| match &request[field] {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        _ => Err(Box::new(invalid(field, "invalid", ""))),
-    };
-    let state = match text("state")? {
-        None => return Err(Box::new(invalid("state", "missing_field", ""))),
-        Some(state) => State::parse(&state)
-            .ok_or_else(|| Box::new(invalid("state", "custom", "state is not included in the list")))?,
-    };
-    let (description, target_url) = (text("description")?, text("target_url")?);
-    let context = text("context")?.filter(|context| !context.is_empty()).unwrap_or_else(|| "default".to_owned());
-    let too_long = |field: &str, limit: usize| {
-        let message = format!("{field} is too long (maximum is {limit} characters)");
-        Box::new(invalid(field, "custom", &message))
-    };
-    if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_LIMIT) {
-        return Err(too_long("description", DESCRIPTION_LIMIT));
-    }
-    if context.chars().count() > CONTEXT_LIMIT {
-        return Err(too_long("context", CONTEXT_LIMIT));
-    }
-    let is_web = |url: &String| url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
-    if !target_url.as_ref().is_none_or(is_web) {
-        return Err(Box::new(invalid("target_url", "custom", "target_url must use http(s) scheme")));
-    }
-    Ok(Draft { state, context, description, target_url })
 }

@@ -2,6 +2,8 @@
 
 use http::Method;
 
+use super::Permission;
+
 /// Which endpoint a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -9,6 +11,9 @@ pub(crate) struct Route {
     pub(crate) operation: String,
     pub(super) repository: Option<Named>,
     pub(super) endpoint: Endpoint,
+    pub(super) writes: bool,
+    /// The path below the repository, as it came.
+    pub(super) rest: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,16 +24,57 @@ pub(super) enum Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    Create(String),
-    List(String),
-    Combined(String),
+    CreateStatus(String),
+    ListStatuses(String),
+    CombinedStatus(String),
+    CreateCheckRun,
+    UpdateCheckRun(u64),
+    GetCheckRun(u64),
+    ListCheckRuns(String),
+    CreateDeployment,
+    GetDeployment(u64),
+    ListDeployments,
+    CreateDeploymentStatus(u64),
+    ListDeploymentStatuses(u64),
+    /// What a person may do.
+    Permission(String),
+    /// Where an App is installed.
+    Installation,
+    CreateInstallationToken(u64),
     Unknown,
+}
+
+impl Endpoint {
+    /// What a token must be allowed to do: the area and how far.
+    pub(super) fn permission(&self) -> Option<(&'static str, Permission)> {
+        Some(match self {
+            Self::CreateStatus(_) => ("statuses", Permission::Write),
+            Self::ListStatuses(_) | Self::CombinedStatus(_) => ("statuses", Permission::Read),
+            Self::CreateCheckRun | Self::UpdateCheckRun(_) => ("checks", Permission::Write),
+            Self::GetCheckRun(_) | Self::ListCheckRuns(_) => ("checks", Permission::Read),
+            Self::CreateDeployment | Self::CreateDeploymentStatus(_) => ("deployments", Permission::Write),
+            Self::GetDeployment(_) | Self::ListDeployments | Self::ListDeploymentStatuses(_) => {
+                ("deployments", Permission::Read)
+            }
+            // Whoever may not read anything learns nothing of unknown paths either.
+            Self::Permission(_) | Self::Unknown => ("metadata", Permission::Read),
+            Self::Installation | Self::CreateInstallationToken(_) => return None,
+        })
+    }
 }
 
 /// Finds the endpoint of a path below the API's address.
 pub(crate) fn route(method: &Method, path: &str) -> Route {
-    let unknown = || Route { operation: format!("{method} {path}"), repository: None, endpoint: Endpoint::Unknown };
-    let parts: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
+    let writes = method != Method::GET;
+    let unknown = || Route {
+        operation: format!("{method} {path}"),
+        repository: None,
+        endpoint: Endpoint::Unknown,
+        writes,
+        rest: String::new(),
+    };
+    let raw: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let parts: Vec<String> = raw.iter().copied().map(decode).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let (named, template, rest) = match parts.as_slice() {
         ["repos", owner, name, rest @ ..] => {
@@ -38,20 +84,52 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
             Ok(id) => (Named::Id(id), "/repositories/{id}", rest),
             Err(_) => return unknown(),
         },
+        ["app", "installations", id, "access_tokens"] if method == Method::POST => match id.parse() {
+            Ok(id) => {
+                let operation = "POST /app/installations/{installation_id}/access_tokens".to_owned();
+                return Route { operation, endpoint: Endpoint::CreateInstallationToken(id), ..unknown() };
+            }
+            Err(_) => return unknown(),
+        },
         _ => return unknown(),
     };
-    let (endpoint, template_rest) = match (method.as_str(), rest) {
-        ("POST", ["statuses", sha]) => (Endpoint::Create((*sha).to_owned()), "/statuses/{sha}"),
+    let Some((endpoint, template_rest)) = in_repository(method.as_str(), rest) else { return unknown() };
+    let operation = format!("{method} {template}{template_rest}");
+    Route { operation, repository: Some(named), endpoint, writes, rest: raw[parts.len() - rest.len()..].join("/") }
+}
+
+fn in_repository(method: &str, rest: &[&str]) -> Option<(Endpoint, &'static str)> {
+    let text = |text: &&str| (*text).to_owned();
+    Some(match (method, rest) {
+        ("POST", ["statuses", sha]) => (Endpoint::CreateStatus(text(sha)), "/statuses/{sha}"),
         // A ref may hold slashes, and some clients do not encode them.
         ("GET", ["commits", reference @ .., "statuses"]) if !reference.is_empty() => {
-            (Endpoint::List(reference.join("/")), "/commits/{ref}/statuses")
+            (Endpoint::ListStatuses(reference.join("/")), "/commits/{ref}/statuses")
         }
         ("GET", ["commits", reference @ .., "status"]) if !reference.is_empty() => {
-            (Endpoint::Combined(reference.join("/")), "/commits/{ref}/status")
+            (Endpoint::CombinedStatus(reference.join("/")), "/commits/{ref}/status")
         }
-        _ => return unknown(),
-    };
-    Route { operation: format!("{method} {template}{template_rest}"), repository: Some(named), endpoint }
+        ("GET", ["commits", reference @ .., "check-runs"]) if !reference.is_empty() => {
+            (Endpoint::ListCheckRuns(reference.join("/")), "/commits/{ref}/check-runs")
+        }
+        ("POST", ["check-runs"]) => (Endpoint::CreateCheckRun, "/check-runs"),
+        ("PATCH", ["check-runs", id]) => (Endpoint::UpdateCheckRun(id.parse().ok()?), "/check-runs/{check_run_id}"),
+        ("GET", ["check-runs", id]) => (Endpoint::GetCheckRun(id.parse().ok()?), "/check-runs/{check_run_id}"),
+        ("POST", ["deployments"]) => (Endpoint::CreateDeployment, "/deployments"),
+        ("GET", ["deployments"]) => (Endpoint::ListDeployments, "/deployments"),
+        ("GET", ["deployments", id]) => (Endpoint::GetDeployment(id.parse().ok()?), "/deployments/{deployment_id}"),
+        ("POST", ["deployments", id, "statuses"]) => {
+            (Endpoint::CreateDeploymentStatus(id.parse().ok()?), "/deployments/{deployment_id}/statuses")
+        }
+        ("GET", ["deployments", id, "statuses"]) => {
+            (Endpoint::ListDeploymentStatuses(id.parse().ok()?), "/deployments/{deployment_id}/statuses")
+        }
+        ("GET", ["collaborators", login, "permission"]) => {
+            (Endpoint::Permission(text(login)), "/collaborators/{username}/permission")
+        }
+        ("GET", ["installation"]) => (Endpoint::Installation, "/installation"),
+        _ => return None,
+    })
 }
 
 /// Undoes percent-encoding; what is no encoding stays as it is.
@@ -84,10 +162,13 @@ mod tests {
         let of = |path: &str| route(&Method::GET, path);
         let list = of("/repos/octo-org/app/commits/release%2F1/statuses");
         assert_eq!(list.operation, "GET /repos/{owner}/{repo}/commits/{ref}/statuses");
-        assert_eq!(list.endpoint, Endpoint::List("release/1".to_owned()));
-        assert_eq!(of("/repos/octo-org/app/commits/release/1/statuses"), list);
+        assert_eq!(list.endpoint, Endpoint::ListStatuses("release/1".to_owned()));
+        let slashes = of("/repos/octo-org/app/commits/release/1/statuses");
+        assert_eq!((slashes.operation, slashes.endpoint), (list.operation, list.endpoint));
+        assert_eq!(list.rest, "commits/release%2F1/statuses", "a redirect keeps the path as it came");
         assert_eq!(of("/repositories/7/commits/main/status").repository, Some(Named::Id(7)));
         assert_eq!(of("/repos/octo-org/app/commits/main/status/").endpoint, Endpoint::Unknown, "a slash too many");
         assert_eq!(of("/repos/octo-org/app/statuses/x").endpoint, Endpoint::Unknown, "another method");
+        assert_eq!(of("/repos/octo-org/app/check-runs/x").endpoint, Endpoint::Unknown, "no number");
     }
 }

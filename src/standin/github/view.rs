@@ -65,7 +65,8 @@ impl Place<'_> {
     }
 }
 
-fn user(base: &str, login: &str) -> Value {
+/// A person, or an App as the one who did something.
+pub(super) fn user(base: &str, login: &str) -> Value {
     let of = |rest: &str| format!("{base}/users/{login}{rest}");
     json!({
         "login": login,
@@ -84,7 +85,7 @@ fn user(base: &str, login: &str) -> Value {
         "repos_url": of("/repos"),
         "events_url": of("/events{/privacy}"),
         "received_events_url": of("/received_events"),
-        "type": "User",
+        "type": if login.ends_with("[bot]") { "Bot" } else { "User" },
         "user_view_type": "public",
         "site_admin": false,
     })
@@ -131,7 +132,45 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("url", ""),
 ];
 
-fn repository(base: &str, repository: &Repository) -> Value {
+/// What a repository's description says of matters that play no part here.
+enum Aside {
+    Nothing,
+    No,
+    Zero,
+    Moment,
+}
+
+const ASIDES: &[(&str, Aside)] = &[
+    ("allow_forking", Aside::No),
+    ("archived", Aside::No),
+    ("created_at", Aside::Moment),
+    ("disabled", Aside::No),
+    ("forks", Aside::Zero),
+    ("forks_count", Aside::Zero),
+    ("has_discussions", Aside::No),
+    ("has_downloads", Aside::No),
+    ("has_issues", Aside::No),
+    ("has_pages", Aside::No),
+    ("has_projects", Aside::No),
+    ("has_wiki", Aside::No),
+    ("homepage", Aside::Nothing),
+    ("is_template", Aside::No),
+    ("language", Aside::Nothing),
+    ("license", Aside::Nothing),
+    ("mirror_url", Aside::Nothing),
+    ("open_issues", Aside::Zero),
+    ("open_issues_count", Aside::Zero),
+    ("pushed_at", Aside::Moment),
+    ("size", Aside::Zero),
+    ("stargazers_count", Aside::Zero),
+    ("updated_at", Aside::Moment),
+    ("watchers", Aside::Zero),
+    ("watchers_count", Aside::Zero),
+    ("web_commit_signoff_required", Aside::No),
+];
+
+/// A repository as answers and events describe it.
+pub(super) fn repository(base: &str, repository: &Repository) -> Value {
     let full_name = &repository.full_name;
     let (owner, name) = full_name.split_once('/').unwrap_or((full_name, full_name));
     let mut shown = Map::new();
@@ -146,6 +185,21 @@ fn repository(base: &str, repository: &Repository) -> Value {
     put("description", Value::Null);
     put("fork", json!(false));
     put("default_branch", json!(repository.default_branch));
+    for (key, value) in ASIDES {
+        let value = match value {
+            Aside::Nothing => Value::Null,
+            Aside::No => json!(false),
+            Aside::Zero => json!(0),
+            Aside::Moment => json!("2026-01-01T00:00:00Z"),
+        };
+        put(key, value);
+    }
+    put("clone_url", json!(format!("https://github.com/{full_name}.git")));
+    put("git_url", json!(format!("git://github.com/{full_name}.git")));
+    put("ssh_url", json!(format!("git@github.com:{full_name}.git")));
+    put("svn_url", json!(format!("https://github.com/{full_name}")));
+    put("topics", json!([]));
+    put("visibility", json!("public"));
     for (key, rest) in ADDRESSES {
         put(key, json!(format!("{base}/repos/{full_name}{rest}")));
     }
