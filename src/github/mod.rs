@@ -13,6 +13,10 @@ mod people;
 mod statuses;
 mod wire;
 
+#[cfg(test)]
+#[cfg(feature = "standin")]
+mod tests;
+
 use http::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -120,20 +124,19 @@ impl GitHub {
             Access::Token(token) => return send(token).await,
             Access::App(app) => app,
         };
-        let grant = app.grant(&self.wire, repository).await?;
-        match send(&grant.authorization).await {
-            // It was revoked before its time. Whatever was asked has not been done.
-            Err(GitHubError::Unauthorized(_)) => {
+        let mut is_second = false;
+        loop {
+            let grant = app.grant(&self.wire, repository).await?;
+            let answered = send(&grant.authorization).await;
+            // A token can be revoked before its time, and a new one may do what its App has been allowed since.
+            let is_revoked = matches!(answered, Err(GitHubError::Unauthorized(_)));
+            if is_revoked || matches!(answered, Err(GitHubError::NoAccess { status: 403, .. })) {
                 app.forget(repository, &grant).await;
-                let grant = app.grant(&self.wire, repository).await?;
-                send(&grant.authorization).await
             }
-            // Permissions that are given now are not those of a token from before.
-            Err(error @ GitHubError::NoAccess { status: 403, .. }) => {
-                app.forget(repository, &grant).await;
-                Err(error)
+            if !is_revoked || is_second {
+                return answered;
             }
-            answered => answered,
+            is_second = true;
         }
     }
 }
