@@ -344,6 +344,7 @@ impl GitHub {
             return Err(GitHubError::NeedsApp(NO_APP));
         }
         let CheckContent { state, started_at, completed_at, details_url, output, actions } = content;
+        let is_update = new.is_none();
         let body = Sent {
             new,
             external_id,
@@ -356,7 +357,8 @@ impl GitHub {
             output: SentOutput {
                 title: &output.title,
                 summary: clip(&output.summary),
-                text: output.text.as_deref().map(clip),
+                // A text that an update leaves out might stay.
+                text: output.text.as_deref().map(clip).or_else(|| is_update.then(String::new)),
                 annotations,
             },
             actions,
@@ -394,7 +396,7 @@ impl From<ListedRun> for CheckRun {
             html_url: run.html_url,
             title: run.output.title,
             summary: run.output.summary,
-            text: run.output.text,
+            text: run.output.text.filter(|text| !text.is_empty()),
             app: run.app.map(|app| app.id),
         }
     }

@@ -108,7 +108,7 @@ pub(super) fn failure(
     let why = explanation(status, answer);
     let denied = |why: String| GitHubError::NoAccess {
         status: status.as_u16(),
-        path: path.to_owned(),
+        path: path.split('?').next().unwrap_or_default().to_owned(),
         why,
         mend: bearer.access_mending(),
     };

@@ -10,7 +10,9 @@ use super::*;
 use crate::domain::event::CommitSha;
 use crate::domain::report::{Report, State};
 use crate::domain::time::Timestamp;
-use crate::standin::{APP_PERMISSIONS, EXAMPLE_APP_KEY, Fault, Permission, Role, Server, World};
+use crate::standin::{
+    APP_PERMISSIONS, EXAMPLE_APP_KEY, Fault, Permission, Role, Server, World, example_app_credentials,
+};
 
 const NOW: u64 = 1_769_292_224_000;
 const APP: u64 = 123;
@@ -61,7 +63,7 @@ impl Scene {
     }
 
     fn app(&self) -> GitHub {
-        self.client(&json!({"app_id": APP, "private_key": EXAMPLE_APP_KEY}).to_string())
+        self.client(&example_app_credentials(APP))
     }
 
     fn calls(&self, operation: &str) -> usize {
@@ -148,7 +150,7 @@ async fn a_revoked_token_is_replaced_once_and_a_refused_one_is_forgotten() {
     scene.world().github().install_app(at, APP, "octo-org/app", &[("statuses", Permission::Write)]);
     scene.world().github().revoke_app_tokens(APP);
     let refused = github.deployments(&repository(), &sha(), "staging").await.unwrap_err();
-    insta::assert_snapshot!(refused, @"GitHub denies access to /repos/octo-org/app/deployments?sha=1111111111111111111111111111111111111111&environment=staging&task=deploy&per_page=100&page=1: 403 Resource not accessible by integration (it takes deployments=read); give the App's installation access to the repository, with permission to write checks, commit statuses and deployments, and accept them where the App is installed");
+    insta::assert_snapshot!(refused, @"GitHub denies access to /repos/octo-org/app/deployments: 403 Resource not accessible by integration (it takes deployments=read); give the App's installation access to the repository, with permission to write checks, commit statuses and deployments, and accept them where the App is installed");
     scene.world().github().install_app(at, APP, "octo-org/app", &APP_PERMISSIONS);
     github.deployments(&repository(), &sha(), "staging").await.expect("a token with the new permission");
 }
@@ -157,12 +159,12 @@ async fn a_revoked_token_is_replaced_once_and_a_refused_one_is_forgotten() {
 async fn what_is_wrong_with_an_app_is_said_in_words() {
     let scene = Scene::new();
     let refused = async |github: GitHub| github.statuses(&repository(), &sha()).await.unwrap_err();
-    let stranger = scene.client(&json!({"app_id": 7, "private_key": EXAMPLE_APP_KEY}).to_string());
+    let stranger = scene.client(&example_app_credentials(7));
     insta::assert_snapshot!(refused(stranger).await, @"GitHub does not take the App's JWT: 404 Integration not found; check app_id and the private key");
     scene.wait(Duration::from_secs(3600));
     let early = GitHub::new(
         &scene.server.github_api_url(),
-        Some(&Secret::new(json!({"app_id": APP, "private_key": EXAMPLE_APP_KEY}).to_string())),
+        Some(&Secret::new(example_app_credentials(APP))),
         Clock::from_fn(|| Timestamp::from_millis(NOW)),
     );
     insta::assert_snapshot!(refused(early.unwrap()).await, @"GitHub does not take the App's JWT: 401 'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires; check app_id and the private key");
@@ -219,6 +221,7 @@ async fn a_check_run_is_made_found_and_changed() {
     assert_eq!(scene.world().github().check_runs("octo-org/app", SHA)[0].actions[0].identifier, "retry");
     let reopened = github.update_check_run(&repository(), made.id, &content(CheckState::Queued)).await.unwrap();
     assert_eq!((reopened.state, reopened.completed_at), (Some(CheckState::Queued), None));
+    assert_eq!(reopened.text, None, "nothing is left of what it said before");
     assert!(scene.world().github().check_runs("octo-org/app", SHA)[0].actions.is_empty());
 }
 

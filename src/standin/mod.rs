@@ -41,6 +41,7 @@ pub use faults::{EventFault, Fault, Faults, When};
 pub use github::{
     APP_PERMISSIONS, AppEvent, CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun, Deployment,
     DeploymentStatus, EXAMPLE_APP_KEY, GitHub, NoPress, Permission, PostedStatus, Role, State, Status,
+    example_app_credentials,
 };
 pub use journal::Call;
 pub use server::Server;

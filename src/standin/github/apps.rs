@@ -22,8 +22,10 @@ use crate::standin::moment;
 use crate::standin::wire::Reply;
 
 /// What pipehook asks of those who install it.
-pub const APP_PERMISSIONS: [(&str, Permission); 4] = [
+pub const APP_PERMISSIONS: [(&str, Permission); 5] = [
     ("checks", Permission::Write),
+    // The commit behind an annotated tag.
+    ("contents", Permission::Read),
     ("deployments", Permission::Write),
     ("metadata", Permission::Read),
     ("statuses", Permission::Write),

@@ -353,9 +353,12 @@ fn apply(run: &mut CheckRun, draft: Draft, now: Timestamp) {
         run.completed_at = conclusion.map(|_| completed_at.unwrap_or_else(|| moment::seconds(now)));
     }
     if let Some(output) = output {
-        let earlier = std::mem::take(&mut run.output.annotations);
-        run.output = output;
-        run.output.annotations.splice(..0, earlier);
+        let mut earlier = std::mem::replace(&mut run.output, output);
+        earlier.annotations.append(&mut run.output.annotations);
+        run.output.annotations = earlier.annotations;
+        // What becomes of a text that an update leaves out is not documented. Here it stays, as other members do, so that
+        // who wants it gone has to say so.
+        run.output.text = run.output.text.take().or(earlier.text);
     }
     run.actions = actions.unwrap_or_else(|| std::mem::take(&mut run.actions));
 }

@@ -1,4 +1,6 @@
-//! The key of an example App.
+//! An example App's key.
+
+use serde_json::json;
 
 /// The private key (RSA, PEM, PKCS#1) of an App that exists in stand-ins only: for tests and for the demo. It was made
 /// for that, stands here for everybody to read, and opens nothing anywhere.
@@ -31,3 +33,8 @@ BEZ+GB5DCQxvtjZmAy7L+CJ1w+G78AjuFWHlrT9AC+afr85tCWUMAfsajBiLSfYR
 K0f+iA6xsU1hSyEpGgLgc4tga6tVhglDCFi0lYldcjE5Ck0ZdeEyJA==
 -----END RSA PRIVATE KEY-----
 ";
+
+/// What the setting for the token is to hold so that a client acts as the App with this id and the example's key.
+pub fn example_app_credentials(app: u64) -> String {
+    json!({"app_id": app, "private_key": EXAMPLE_APP_KEY}).to_string()
+}

@@ -23,7 +23,7 @@ use std::fmt;
 pub use apps::APP_PERMISSIONS;
 pub use checks::{CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun};
 pub use deployments::{Deployment, DeploymentStatus};
-pub use key::EXAMPLE_APP_KEY;
+pub use key::{EXAMPLE_APP_KEY, example_app_credentials};
 pub(crate) use operations::{Ask, without_secrets};
 pub use people::Role;
 pub use press::{AppEvent, NoPress};

@@ -236,6 +236,18 @@ fn check_runs_are_listed_by_name_latest_first() {
 }
 
 #[test]
+fn a_suite_keeps_a_thousand_check_runs_of_a_name() {
+    let mut world = world();
+    let token = token(&mut world);
+    let path = format!("/repos/{REPOSITORY}/check-runs");
+    for _ in 0..1001 {
+        assert_eq!(ask(&mut world, NOW, &token, "POST", &path, json!({"name": "ci", "head_sha": SHA})).0, 201);
+    }
+    let runs = world.github().check_runs(REPOSITORY, SHA);
+    assert_eq!((runs.len(), runs[0].id), (1000, 70_002), "the first is gone");
+}
+
+#[test]
 fn what_a_check_run_can_t_be_is_refused() {
     let mut world = world();
     let token = token(&mut world);
