@@ -306,6 +306,59 @@ fn a_stop_waits_for_what_runs_or_abandons_it() {
 }
 
 #[test]
+fn an_action_shows_its_configuration_and_the_id_of_its_work_from_its_start_on() {
+    let mut pipelines = account(classic());
+    start(&mut pipelines, NOW, SHA);
+    let newest = |pipelines: &mut CodePipeline, seconds| {
+        let body = json!({"pipelineName": "app", "maxResults": 1});
+        let mut answer = ask(pipelines, after(seconds), "ListActionExecutions", body).unwrap();
+        answer["actionExecutionDetails"][0].take()
+    };
+    let build = newest(&mut pipelines, 3);
+    assert_eq!(
+        (&build["status"], &build["input"]["actionTypeId"]["provider"]),
+        (&json!("InProgress"), &json!("CodeBuild"))
+    );
+    assert_eq!(build["input"]["resolvedConfiguration"], json!({"ProjectName": "app"}));
+    let result = &build["output"]["executionResult"];
+    let id = result["externalExecutionId"].as_str().unwrap();
+    assert!(id.starts_with("app:") && id.len() == 40, "{id}");
+    assert!(result["externalExecutionUrl"].as_str().unwrap().contains(id));
+    let state = ask(&mut pipelines, after(3), "GetPipelineState", json!({"name": "app"})).unwrap();
+    assert_eq!(state["stageStates"][1]["actionStates"][0]["latestExecution"]["externalExecutionId"], id);
+    let deploy = newest(&mut pipelines, 100);
+    let configuration = json!({"ClusterName": "staging", "ServiceName": "app"});
+    assert_eq!(
+        (&deploy["input"]["configuration"], &deploy["input"]["actionTypeId"]["provider"]),
+        (&configuration, &json!("ECS"))
+    );
+    assert!(deploy["output"]["executionResult"].is_null(), "nothing tells of its deployment");
+    let shown = ActionSpec::ecs_deploy("Deploy", "staging", "app").showing_deployment();
+    let mut pipelines = account(PipelineSpec::new("app").stage(StageSpec::new("Staging", [shown])));
+    pipelines.release_change(NOW, "app", Release::WebhookV2).unwrap();
+    let deploy = newest(&mut pipelines, 1);
+    let id = deploy["output"]["executionResult"]["externalExecutionId"].as_str().unwrap();
+    assert!(id.starts_with("ecs-svc/"), "{id}");
+}
+
+#[test]
+fn what_does_not_run_cannot_be_stopped() {
+    let mut pipelines = account(classic());
+    let id = start(&mut pipelines, NOW, SHA);
+    let unknown = "12345678-1234-4234-8234-123456789012";
+    let stop = |id: &str| json!({"pipelineName": "app", "pipelineExecutionId": id});
+    assert_eq!(
+        refused(&mut pipelines, "StopPipelineExecution", stop(unknown)),
+        "PipelineExecutionNotStoppableException"
+    );
+    ask(&mut pipelines, NOW, "StopPipelineExecution", stop(&id)).unwrap();
+    assert_eq!(refused(&mut pipelines, "StopPipelineExecution", stop(&id)), "DuplicatedStopRequestException");
+    pipelines.advance(after(1000));
+    let late = ask(&mut pipelines, after(1000), "StopPipelineExecution", stop(&id)).unwrap_err();
+    assert_eq!(late.code, "PipelineExecutionNotStoppableException");
+}
+
+#[test]
 fn a_change_of_the_definition_cancels_and_a_rollback_is_an_execution_of_its_own() {
     let mut pipelines = account(classic());
     let good = start(&mut pipelines, NOW, SHA);
