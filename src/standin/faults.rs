@@ -15,7 +15,7 @@ const ANY: &str = "*";
 /// Something that goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Too many requests: `ThrottlingException`, for SQS `RequestThrottled`, at GitHub 429 with `retry-after: 60`.
+    /// Too many requests: the service's own error (`ThrottlingException`, for SQS `RequestThrottled`), at GitHub 429 with `retry-after: 60`.
     Throttle,
     /// GitHub's secondary limit: `status` is 403 or 429, with or without the header that says how many seconds to
     /// wait. At AWS the same as [`Fault::Throttle`].
@@ -37,13 +37,13 @@ pub enum Fault {
     LandsLate(Duration),
     /// The call is carried out, and its answer comes late.
     Delay(Duration),
-    /// The role or the token may not do this: `AccessDeniedException`, at GitHub 403.
+    /// The role or the token may not do this: `AccessDeniedException` or the service's own, at GitHub 403.
     AccessDenied,
-    /// The credentials are not good: `UnrecognizedClientException`, at GitHub 401.
+    /// The credentials are not good: `UnrecognizedClientException` or the service's own, at GitHub 401.
     Unauthorized,
     /// The thing is not there: the service's own "not found" error, at GitHub 404.
     NotFound,
-    /// The request is well-formed and refused: `ValidationException`, at GitHub 422.
+    /// The request is well-formed and refused: `ValidationException` or the service's own, at GitHub 422.
     Unprocessable,
 }
 
@@ -68,19 +68,25 @@ impl Fault {
     }
 
     /// The answer that an AWS service gives instead of doing its work; `None` where it does its work.
-    pub(crate) fn at_aws(self, service: AwsService, operation: &str) -> Option<Reply> {
+    pub(crate) fn at_aws(self, service: AwsService, operation: &str, request_id: &str) -> Option<Reply> {
         let error = match self {
             Self::LostBefore | Self::LostAfter | Self::LandsLate(_) | Self::Delay(_) => return None,
             Self::BadGateway => return Some(bad_gateway()),
             Self::Nonsense => return Some(nonsense()),
             Self::Throttle | Self::SecondaryLimit { .. } | Self::PrimaryLimit { .. } => {
-                let code = if service == AwsService::Sqs { "RequestThrottled" } else { "ThrottlingException" };
-                AwsError::new(code, "Rate exceeded")
+                let (code, status) = match service {
+                    AwsService::Sqs => ("RequestThrottled", 400),
+                    AwsService::Ec2 => ("RequestLimitExceeded", 503),
+                    AwsService::Elb => ("Throttling", 400),
+                    _ => ("ThrottlingException", 400),
+                };
+                AwsError { status, ..AwsError::new(code, "Rate exceeded") }
             }
             Self::ServerError => {
                 let code = match service {
                     AwsService::Ssm => "InternalServerError",
                     AwsService::Ecs => "ServerException",
+                    AwsService::Ec2 => "InternalError",
                     _ => "InternalFailure",
                 };
                 AwsError { status: 500, ..AwsError::new(code, "The service could not handle this request") }
@@ -88,10 +94,22 @@ impl Fault {
             Self::AccessDenied => {
                 let name = service.name();
                 let message = format!("The caller is not authorized to perform: {name}:{operation}");
-                let code = if service == AwsService::Sqs { "AccessDenied" } else { "AccessDeniedException" };
-                AwsError::new(code, message)
+                let (code, status) = match service {
+                    AwsService::Sqs => ("AccessDenied", 400),
+                    AwsService::Ec2 => ("UnauthorizedOperation", 403),
+                    AwsService::Elb => ("AccessDenied", 403),
+                    _ => ("AccessDeniedException", 400),
+                };
+                AwsError { status, ..AwsError::new(code, message) }
             }
-            Self::Unauthorized => AwsError::new("UnrecognizedClientException", "The security token is invalid."),
+            Self::Unauthorized => {
+                let (code, status) = match service {
+                    AwsService::Ec2 => ("AuthFailure", 401),
+                    AwsService::Elb => ("InvalidClientTokenId", 403),
+                    _ => ("UnrecognizedClientException", 400),
+                };
+                AwsError { status, ..AwsError::new(code, "The security token is invalid.") }
+            }
             Self::NotFound => {
                 let code = match (service, operation) {
                     (AwsService::CodePipeline, "GetPipelineExecution") => "PipelineExecutionNotFoundException",
@@ -102,12 +120,16 @@ impl Fault {
                     (AwsService::Logs, _) => "ResourceNotFoundException",
                     (AwsService::Ecs, "ListServiceDeployments") => "ServiceNotFoundException",
                     (AwsService::Ecs, _) => "ClusterNotFoundException",
+                    (AwsService::Ec2, _) => "InvalidNetworkInterfaceID.NotFound",
+                    (AwsService::Elb, "DescribeTargetGroups") => "TargetGroupNotFound",
+                    (AwsService::Elb, _) => "LoadBalancerNotFound",
                 };
                 AwsError::new(code, "There is no such thing.")
             }
             Self::Unprocessable => {
                 let code = match service {
-                    AwsService::Sqs => "InvalidParameterValue",
+                    AwsService::Sqs | AwsService::Ec2 => "InvalidParameterValue",
+                    AwsService::Elb => "ValidationError",
                     AwsService::CodeBuild => "InvalidInputException",
                     AwsService::Logs | AwsService::Ecs => "InvalidParameterException",
                     AwsService::CodePipeline | AwsService::Ssm => "ValidationException",
@@ -115,7 +137,7 @@ impl Fault {
                 AwsError::new(code, "The request was refused.")
             }
         };
-        Some(service.error(&error))
+        Some(service.error(&error, request_id))
     }
 
     /// The answer that GitHub gives instead of doing its work; `None` where it does its work.

@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 pub struct Call {
     /// When it was handled.
     pub at: Timestamp,
-    /// `codepipeline`, `sqs`, `ssm`, `github`, or `unknown`.
+    /// `codepipeline`, `codebuild`, `logs`, `ecs`, `ec2`, `elbv2`, `sqs`, `ssm`, `github`, or `unknown`.
     pub service: &'static str,
     /// Who called AWS: the id of the access key (which is no secret) that the request was signed with; none at GitHub.
     pub caller: Option<String>,
@@ -19,7 +19,7 @@ pub struct Call {
     pub operation: String,
     /// The path and query that were asked for.
     pub path: String,
-    /// The body as JSON; a body that is not JSON as a string, no body as null.
+    /// The body as JSON, a form as an object of its fields; a body that is neither as a string, no body as null.
     pub request: Value,
     /// The status of the answer, also where the answer was lost on its way; 0 where the call was never carried out.
     pub status: u16,

@@ -1,10 +1,10 @@
 //! In-memory stand-ins for AWS and GitHub that speak their wire protocols.
 //!
 //! [`World`] is one state machine: CodePipeline with its engine, the builds of CodeBuild with their logs and the
-//! rollouts of ECS that its actions bring about, EventBridge from CodePipeline to SQS, SQS with the Lambda event source
-//! mapping, SSM parameters, and GitHub with its Apps, commit statuses, check runs and deployments. It is handed every
-//! moment and every request, so the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of
-//! its own.
+//! rollouts of ECS that its actions bring about, the addresses that EC2 and the load balancers give them, EventBridge
+//! from CodePipeline to SQS, SQS with the Lambda event source mapping, SSM parameters, and GitHub with its Apps, commit
+//! statuses, check runs and deployments. It is handed every moment and every request, so the same world runs behind a
+//! socket ([`Server`]) and inside a simulation with a clock of its own.
 //!
 //! Invariant: outside `server` nothing here is async, does I/O, reads a clock, or is random. What looks random (ids,
 //! faults by chance) is derived from the seed, so a failure is replayed by replaying its seed.
@@ -24,6 +24,8 @@ mod journal;
 mod json;
 mod logs;
 mod moment;
+mod network;
+mod query;
 mod server;
 mod sqs;
 mod ssm;
@@ -49,5 +51,7 @@ pub use sqs::{MessageView, QueueSpec, Sqs};
 pub use ssm::Ssm;
 pub use world::{Answer, World};
 
+#[cfg(test)]
+mod story;
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use serde_json::{Value, json};
 
+use super::story::{Told, aws, form, read, respond};
 use super::*;
 use crate::domain::time::Timestamp;
 
@@ -36,17 +37,6 @@ fn world() -> World {
     world
 }
 
-fn aws(target: &str, body: &Value) -> Request<Bytes> {
-    let version = if target.starts_with("AmazonSQS") { "1.0" } else { "1.1" };
-    Request::post("http://127.0.0.1:4566/")
-        .header("host", "127.0.0.1:4566")
-        .header("x-amz-target", target)
-        .header("content-type", format!("application/x-amz-json-{version}"))
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20260124/us-east-1/x/aws4_request")
-        .body(Bytes::from(body.to_string()))
-        .unwrap()
-}
-
 fn github(method: &str, path: &str, body: &Value) -> Request<Bytes> {
     let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     Request::builder()
@@ -57,14 +47,6 @@ fn github(method: &str, path: &str, body: &Value) -> Request<Bytes> {
         .header("authorization", "Bearer good")
         .body(body)
         .unwrap()
-}
-
-fn respond(world: &mut World, now: Timestamp, request: &Request<Bytes>) -> Response<Bytes> {
-    world.handle(now, request).response().unwrap()
-}
-
-fn read(response: &Response<Bytes>) -> (u16, Value) {
-    (response.status().as_u16(), serde_json::from_slice(response.body()).unwrap_or(Value::Null))
 }
 
 fn post(world: &mut World, sha: &str, body: Value) -> (u16, Value) {
@@ -263,6 +245,122 @@ fn faults_meet_calls_before_or_after_their_effect() {
     assert_eq!(callers.last(), Some(&Some("AKIA")), "an access key's id is no secret");
     let journal = world.journal_json_lines();
     assert!(!journal.contains("Bearer") && !journal.contains("aws4_request"), "no credential lies in the journal");
+}
+
+fn ec2(interface: &str) -> Request<Bytes> {
+    form("2016-11-15", "DescribeNetworkInterfaces", &[("NetworkInterfaceId.1", interface)])
+}
+
+fn elb(action: &str, fields: &[(&str, &str)]) -> Request<Bytes> {
+    form("2015-12-01", action, fields)
+}
+
+/// The status and the text of an answer.
+fn read_text(response: &http::Response<Bytes>) -> (u16, String) {
+    (response.status().as_u16(), String::from_utf8(response.body().to_vec()).unwrap())
+}
+
+/// What stands between the first pair of these tags.
+fn tagged<'a>(text: &'a str, tag: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("<{tag}>")).unwrap_or_else(|| panic!("no {tag} in {text}"));
+    rest.split_once(&format!("</{tag}>")).unwrap().0
+}
+
+#[test]
+fn the_public_address_of_a_task_is_found_by_its_network_interface() {
+    let mut world = Told(world());
+    let list = json!({"cluster": "staging", "serviceName": "app"});
+    let tasks = story::ask(&mut world, NOW, "AmazonEC2ContainerServiceV20141113.ListTasks", &list).unwrap();
+    let describe = json!({"cluster": "staging", "tasks": tasks["taskArns"]});
+    let answer = story::ask(&mut world, NOW, "AmazonEC2ContainerServiceV20141113.DescribeTasks", &describe).unwrap();
+    let details = answer["tasks"][0]["attachments"][0]["details"].as_array().unwrap().clone();
+    let interface = details.iter().find(|detail| detail["name"] == "networkInterfaceId").unwrap();
+    let id = interface["value"].as_str().unwrap();
+    let response = respond(&mut world, NOW, &ec2(id));
+    assert_eq!(response.headers()["content-type"], "text/xml;charset=UTF-8");
+    let (status, text) = read_text(&response);
+    assert_eq!((status, tagged(&text, "networkInterfaceId")), (200, id));
+    assert!(tagged(tagged(&text, "association"), "publicIp").starts_with("203.0.113."));
+    assert_eq!(response.headers()["x-amzn-requestid"], tagged(&text, "requestId"));
+    let call = world.journal().last().unwrap();
+    assert_eq!((call.service, call.operation.as_str()), ("ec2", "DescribeNetworkInterfaces"));
+    assert_eq!(call.request["NetworkInterfaceId.1"], id);
+    assert_eq!(call.response, text.as_str());
+    let (status, text) = read_text(&respond(&mut world, NOW, &ec2("eni-0123456789abcdef0")));
+    assert_eq!((status, tagged(&text, "Code")), (400, "InvalidNetworkInterfaceID.NotFound"));
+    world.services().create(ServiceSpec::new("staging", "app").private());
+    let every = form("2016-11-15", "DescribeNetworkInterfaces", &[]);
+    let (_, text) = read_text(&respond(&mut world, NOW, &every));
+    assert_eq!(text.matches("<networkInterfaceId>").count(), 2);
+    assert!(!text.contains("association"), "no public addresses");
+    let misspelt = form("2016-11-15", "DescribeNetworkInterfaces", &[("NetworkInterfaceIds.1", id)]);
+    assert_eq!(tagged(&read_text(&respond(&mut world, NOW, &misspelt)).1, "Code"), "UnknownParameter");
+}
+
+#[test]
+fn the_address_of_a_load_balancer_is_found_by_its_target_group() {
+    let mut world = Told(world());
+    world.services().create(ServiceSpec::new("staging", "app").behind_load_balancer(443));
+    let describe = json!({"cluster": "staging", "services": ["app"]});
+    let target = "AmazonEC2ContainerServiceV20141113.DescribeServices";
+    let answer = story::ask(&mut world, NOW, target, &describe).unwrap();
+    let group = answer["services"][0]["loadBalancers"][0]["targetGroupArn"].as_str().unwrap();
+    let mut tell = |request: Request<Bytes>| read_text(&respond(&mut world, NOW, &request));
+    let (status, text) = tell(elb("DescribeTargetGroups", &[("TargetGroupArns.member.1", group)]));
+    let balancer = tagged(tagged(&text, "LoadBalancerArns"), "member").to_owned();
+    assert_eq!(status, 200);
+    let (_, text) = tell(elb("DescribeLoadBalancers", &[("LoadBalancerArns.member.1", &balancer)]));
+    assert_eq!(tagged(&text, "DNSName"), "app-1234567890.us-east-1.elb.amazonaws.com");
+    let (_, text) = tell(elb("DescribeListeners", &[("LoadBalancerArn", &balancer)]));
+    let listeners: Vec<_> = text.split("<ListenerArn>").skip(1).collect();
+    let ports: Vec<_> = listeners.iter().map(|one| (tagged(one, "Protocol"), tagged(one, "Port"))).collect();
+    assert_eq!(ports, [("HTTP", "80"), ("HTTPS", "443")], "the one sends everybody to the other");
+    for (request, code) in [
+        (elb("DescribeTargetGroups", &[("TargetGroupArns.member.1", "arn:nope")]), "TargetGroupNotFound"),
+        (elb("DescribeLoadBalancers", &[("LoadBalancerArns.member.1", "arn:nope")]), "LoadBalancerNotFound"),
+        (elb("DescribeListeners", &[("LoadBalancerArn", "arn:nope")]), "LoadBalancerNotFound"),
+        (elb("DescribeListeners", &[]), "ValidationError"),
+        (elb("DescribeListeners", &[("LoadBalancer", &balancer)]), "ValidationError"),
+        (elb("DescribeRules", &[]), "InvalidAction"),
+    ] {
+        let (status, text) = tell(request);
+        assert_eq!((status, tagged(&text, "Type"), tagged(&text, "Code")), (400, "Sender", code));
+    }
+}
+
+#[test]
+fn faults_of_every_service_have_its_own_form() {
+    let mut world = world();
+    let ecs = aws("AmazonEC2ContainerServiceV20141113.DescribeServices", &json!({"services": ["app"]}));
+    let builds = aws("CodeBuild_20161006.BatchGetBuilds", &json!({"ids": ["app:1"]}));
+    let log = json!({"logGroupName": "/aws/codebuild/app", "logStreamName": "1"});
+    let logs = aws("Logs_20140328.GetLogEvents", &log);
+    let listeners = elb("DescribeListeners", &[]);
+    for (service, request, fault, expected) in [
+        ("ecs", &ecs, Fault::Throttle, (400, "ThrottlingException")),
+        ("ecs", &ecs, Fault::ServerError, (500, "ServerException")),
+        ("ecs", &ecs, Fault::NotFound, (400, "ClusterNotFoundException")),
+        ("ecs", &ecs, Fault::Unprocessable, (400, "InvalidParameterException")),
+        ("codebuild", &builds, Fault::AccessDenied, (400, "AccessDeniedException")),
+        ("codebuild", &builds, Fault::Unprocessable, (400, "InvalidInputException")),
+        ("logs", &logs, Fault::NotFound, (400, "ResourceNotFoundException")),
+        ("ec2", &ec2("eni-1"), Fault::Throttle, (503, "RequestLimitExceeded")),
+        ("ec2", &ec2("eni-1"), Fault::AccessDenied, (403, "UnauthorizedOperation")),
+        ("elbv2", &listeners, Fault::Throttle, (400, "Throttling")),
+        ("elbv2", &listeners, Fault::AccessDenied, (403, "AccessDenied")),
+    ] {
+        world.faults().next(service, "*", 1, fault);
+        let response = respond(&mut world, NOW, request);
+        let (status, text) = read_text(&response);
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        let code = json["__type"].as_str().unwrap_or_else(|| tagged(&text, "Code"));
+        assert_eq!((status, code), expected, "{service} {fault:?}");
+    }
+    world.faults().next("ec2", "*", 1, Fault::LostAfter);
+    assert!(matches!(world.handle(NOW, &ec2("eni-1")), Answer::Hang));
+    let mut unsigned = ec2("eni-1");
+    unsigned.headers_mut().remove("authorization");
+    assert_eq!(tagged(&read_text(&respond(&mut world, NOW, &unsigned)).1, "Code"), "AuthFailure");
 }
 
 #[tokio::test]

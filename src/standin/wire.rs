@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::query::{element, text, texts};
+
 /// What a service answers, apart from the headers that it puts on every answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
@@ -16,13 +18,17 @@ pub(crate) struct Reply {
 pub(crate) enum Body {
     Empty,
     Json(Value),
-    /// Something else with its content type: what a load balancer says when the service behind it is down.
+    /// Something else with its content type: XML, or what a load balancer says when the service behind it is down.
     Text(&'static str, String),
 }
 
 impl Reply {
     pub(crate) fn json(status: u16, body: Value) -> Self {
         Self { status, headers: Vec::new(), body: Body::Json(body) }
+    }
+
+    pub(crate) fn xml(status: u16, text: String) -> Self {
+        Self { status, headers: Vec::new(), body: Body::Text("text/xml;charset=UTF-8", text) }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -59,7 +65,7 @@ impl Reply {
     }
 }
 
-/// An error in the shape that an AWS service's JSON protocol gives it.
+/// An error of an AWS service, before its protocol gives it a shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AwsError {
     pub(crate) code: &'static str,
@@ -86,6 +92,8 @@ pub(crate) enum AwsService {
     CodeBuild,
     Logs,
     Ecs,
+    Ec2,
+    Elb,
 }
 
 impl AwsService {
@@ -104,6 +112,15 @@ impl AwsService {
         Some((service, operation))
     }
 
+    /// The service that a form's `Version` names. These services have neither targets nor JSON.
+    pub(crate) fn of_version(version: &str) -> Option<Self> {
+        match version {
+            "2016-11-15" => Some(Self::Ec2),
+            "2015-12-01" => Some(Self::Elb),
+            _ => None,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::CodePipeline => "codepipeline",
@@ -112,34 +129,60 @@ impl AwsService {
             Self::CodeBuild => "codebuild",
             Self::Logs => "logs",
             Self::Ecs => "ecs",
+            Self::Ec2 => "ec2",
+            Self::Elb => "elbv2",
         }
     }
 
+    /// The content type of its requests, and of what it answers as JSON.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Sqs => "application/x-amz-json-1.0",
-            _ => "application/x-amz-json-1.1",
+            Self::Ec2 | Self::Elb => "application/x-www-form-urlencoded",
+            Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => "application/x-amz-json-1.1",
+        }
+    }
+
+    /// What a request without a signature is told.
+    pub(crate) fn unsigned(self) -> AwsError {
+        let message = "Missing Authentication Token";
+        match self {
+            Self::Ec2 => AwsError { status: 401, ..AwsError::new("AuthFailure", message) },
+            Self::Elb => AwsError { status: 403, ..AwsError::new("MissingAuthenticationToken", message) },
+            _ => AwsError::new("MissingAuthenticationTokenException", message),
         }
     }
 
     /// The error on the wire. SQS keeps the codes of its older query protocol in a header, and SDKs read them there.
-    pub(crate) fn error(self, error: &AwsError) -> Reply {
-        let kind = match self {
-            Self::Sqs => format!("com.amazonaws.sqs#{}", error.code),
-            _ => error.code.to_owned(),
+    pub(crate) fn error(self, error: &AwsError, request_id: &str) -> Reply {
+        let is_senders = error.status < 500;
+        let json = |kind: String| {
+            Reply::json(error.status, json!({"__type": kind, "message": error.message}))
+                .with("x-amzn-errortype", error.code)
         };
-        let reply = Reply::json(error.status, json!({"__type": kind, "message": error.message}))
-            .with("x-amzn-errortype", error.code);
         match self {
             Self::Sqs => {
-                let fault = if error.status < 500 { "Sender" } else { "Receiver" };
+                let fault = if is_senders { "Sender" } else { "Receiver" };
                 let code = match error.code {
                     "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
                     other => other,
                 };
-                reply.with("x-amzn-query-error", format!("{code};{fault}"))
+                json(format!("com.amazonaws.sqs#{}", error.code)).with("x-amzn-query-error", format!("{code};{fault}"))
             }
-            _ => reply,
+            Self::Ec2 => {
+                let about = element("Error", &texts(&[("Code", error.code), ("Message", &error.message)]));
+                let body = element("Errors", &about) + &text("RequestID", request_id);
+                let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+                Reply::xml(error.status, format!("{head}{}", element("Response", &body)))
+            }
+            Self::Elb => {
+                let kind = if is_senders { "Sender" } else { "Receiver" };
+                let about = texts(&[("Type", kind), ("Code", error.code), ("Message", &error.message)]);
+                let body = element("Error", &about) + &text("RequestId", request_id);
+                let xmlns = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+                Reply::xml(error.status, format!("<ErrorResponse xmlns=\"{xmlns}\">{body}</ErrorResponse>"))
+            }
+            Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => json(error.code.to_owned()),
         }
     }
 }

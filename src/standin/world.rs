@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::codebuild::CodeBuild;
 use super::codepipeline::CodePipeline;
@@ -13,10 +13,11 @@ use super::faults::{EventFault, Fault, Faults};
 use super::github::{self, Ask, GitHub};
 use super::ids::Ids;
 use super::journal::Call;
-use super::logs;
+use super::query::{self, Form};
 use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::wire::{AwsError, AwsService, Body, Reply};
+use super::{logs, network};
 use crate::domain::time::Timestamp;
 
 /// Where GitHub's API lies below the world's address.
@@ -260,34 +261,34 @@ impl World {
     }
 
     fn handle_aws(&mut self, request: &Request<Bytes>) -> Answer {
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let target = header("x-amz-target").unwrap_or_default();
-        let body = request.body();
-        let shown = journal_body(body);
-        let Some((service, operation)) = AwsService::of_target(target) else {
-            let error = AwsError::new("UnknownOperationException", "No X-Amz-Target that is stood in for");
-            let reply = AwsService::CodePipeline.error(&error);
+        let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let form = query::form(request);
+        let shown = form.as_ref().map_or_else(|| journal_body(request.body()), |form| json!(form));
+        let field = |name: &str| form.as_ref().and_then(|form| form.get(name)).map(String::as_str);
+        let of_form = || Some((AwsService::of_version(field("Version")?)?, field("Action")?));
+        let Some((service, operation)) = AwsService::of_target(target).or_else(of_form) else {
+            let message = "Neither an X-Amz-Target nor an Action of a Version that is stood in for";
+            let error = AwsError::new("UnknownOperationException", message);
+            let reply = AwsService::CodePipeline.error(&error, "");
             let path = format!("{} {}", request.method(), request.uri().path());
             self.write_down("unknown", path, request, shown, Some(&reply), None);
             return deliver(Some(reply), None, "application/x-amz-json-1.1");
         };
         let fault = self.faults.meet(self.now, service.name(), operation, &shown);
-        let reply = match fault.and_then(|fault| fault.at_aws(service, operation)) {
-            Some(reply) => Some(reply),
-            None if fault == Some(Fault::LostBefore) => None,
-            None => Some(self.call_aws(service, operation, request)),
-        };
-        let reply = reply.map(|reply| reply.with("x-amzn-requestid", self.ids.uuid()));
+        let reply = (fault != Some(Fault::LostBefore)).then(|| {
+            let id = self.ids.uuid();
+            let reply = fault.and_then(|fault| fault.at_aws(service, operation, &id));
+            let reply = reply.unwrap_or_else(|| {
+                let answer = self.answer_aws(service, operation, request, form.as_ref(), &id);
+                match answer {
+                    Ok(body) => Reply { status: 200, headers: Vec::new(), body },
+                    Err(error) => service.error(&error, &id),
+                }
+            });
+            reply.with("x-amzn-requestid", id)
+        });
         self.write_down(service.name(), operation.to_owned(), request, shown, reply.as_ref(), fault);
         deliver(reply, fault, service.content_type())
-    }
-
-    fn call_aws(&mut self, service: AwsService, operation: &str, request: &Request<Bytes>) -> Reply {
-        match self.answer_aws(service, operation, request) {
-            Ok(Some(value)) => Reply::json(200, value),
-            Ok(None) => Reply { status: 200, headers: Vec::new(), body: Body::Empty },
-            Err(error) => service.error(&error),
-        }
     }
 
     fn answer_aws(
@@ -295,13 +296,21 @@ impl World {
         service: AwsService,
         operation: &str,
         request: &Request<Bytes>,
-    ) -> Result<Option<Value>, AwsError> {
+        form: Option<&Form>,
+        id: &str,
+    ) -> Result<Body, AwsError> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         if request.method() != http::Method::POST {
             return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
         }
         if access_key(request).is_none() {
-            return Err(AwsError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
+            return Err(service.unsigned());
+        }
+        let xml = |text: String| Body::Text("text/xml;charset=UTF-8", text);
+        match (service, form) {
+            (AwsService::Ec2, Some(form)) => return network::ec2(&self.services, operation, form, id).map(xml),
+            (AwsService::Elb, Some(form)) => return network::elb(&self.services, operation, form, id).map(xml),
+            _ => {}
         }
         let content_type = header("content-type").unwrap_or_default();
         if content_type.split(';').next().map(str::trim) != Some(service.content_type()) {
@@ -313,14 +322,17 @@ impl World {
             bytes => serde_json::from_slice(bytes)
                 .map_err(|error| AwsError::new("SerializationException", error.to_string()))?,
         };
-        match service {
-            AwsService::CodePipeline => self.pipelines.call(self.now, operation, &body),
-            AwsService::Sqs => self.queues.call(self.now, operation, &body, &base(request.headers())),
-            AwsService::Ssm => self.parameters.call(self.now, operation, &body).map(Some),
-            AwsService::CodeBuild => self.builds.call(self.now, operation, &body).map(Some),
-            AwsService::Logs => logs::call(&self.builds, self.now, operation, &body).map(Some),
-            AwsService::Ecs => self.services.call(self.now, operation, &body).map(Some),
-        }
+        let answer = match service {
+            AwsService::CodePipeline => self.pipelines.call(self.now, operation, &body)?,
+            AwsService::Sqs => self.queues.call(self.now, operation, &body, &base(request.headers()))?,
+            AwsService::Ssm => Some(self.parameters.call(self.now, operation, &body)?),
+            AwsService::CodeBuild => Some(self.builds.call(self.now, operation, &body)?),
+            AwsService::Logs => Some(logs::call(&self.builds, self.now, operation, &body)?),
+            AwsService::Ecs => Some(self.services.call(self.now, operation, &body)?),
+            // Without a form there is no version that would have led here.
+            AwsService::Ec2 | AwsService::Elb => None,
+        };
+        Ok(answer.map_or(Body::Empty, Body::Json))
     }
 
     fn write_down(

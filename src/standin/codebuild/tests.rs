@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::standin::World;
 use crate::standin::codepipeline::{ActionSpec, Outcome, PipelineSpec, Release, Script, StageSpec};
+use crate::standin::story::{Told, ask};
 
 const NOW: Timestamp = Timestamp::from_secs(1_769_292_000);
 /// When the build of the classic pipeline begins: the source takes three seconds.
@@ -15,8 +16,8 @@ fn after(seconds: u64) -> Timestamp {
 }
 
 /// A world whose pipeline has begun an execution, with what its build does.
-fn world(build: impl Into<Outcome>) -> World {
-    let mut world = World::new(NOW, 1);
+fn world(build: impl Into<Outcome>) -> Told {
+    let mut world = Told(World::new(NOW, 1));
     world.pipelines().create(PipelineSpec::classic("app", "octo-org/app"));
     world.pipelines().script("app", Script::new().on("Build", "Build", build));
     world.pipelines().release_change(NOW, "app", Release::WebhookV2).unwrap();
@@ -27,7 +28,7 @@ fn world(build: impl Into<Outcome>) -> World {
 fn at(world: &mut World, seconds: u64) -> Value {
     world.advance(after(seconds));
     let id = world.builds().builds("app")[0].to_owned();
-    let answer = world.builds().call(after(seconds), "BatchGetBuilds", &json!({"ids": [id]})).unwrap();
+    let answer = ask(world, after(seconds), "CodeBuild_20161006.BatchGetBuilds", &json!({"ids": [id]})).unwrap();
     answer["builds"][0].clone()
 }
 
@@ -40,12 +41,11 @@ fn phases(build: &Value) -> Vec<String> {
     build["phases"].as_array().unwrap().iter().map(line).collect()
 }
 
-fn log(world: &mut World, seconds: u64, more: Value) -> Result<Vec<String>, &'static str> {
+fn log(world: &mut World, seconds: u64, more: Value) -> Result<Vec<String>, String> {
     let build = at(world, seconds);
     let mut body = json!({"logGroupName": "/aws/codebuild/app", "logStreamName": build["id"].as_str().unwrap()[4..]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    let answer = crate::standin::logs::call(world.builds(), after(seconds), "GetLogEvents", &body);
-    let answer = answer.map_err(|error| error.code)?;
+    let answer = ask(world, after(seconds), "Logs_20140328.GetLogEvents", &body)?;
     let messages = answer["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap());
     Ok(messages.map(|message| message.trim_end().to_owned()).collect())
 }
@@ -110,7 +110,7 @@ fn a_failed_command_is_named_in_its_phase_and_what_follows_runs_all_the_same() {
     );
     world.advance(after(200));
     let list = json!({"pipelineName": "app"});
-    let answer = world.pipelines().call(after(200), "ListActionExecutions", &list).unwrap().unwrap();
+    let answer = ask(&mut world, after(200), "CodePipeline_20150709.ListActionExecutions", &list).unwrap();
     let result = &answer["actionExecutionDetails"][0]["output"]["executionResult"];
     assert_eq!(result["externalExecutionId"], build["id"]);
     assert_eq!(
@@ -166,7 +166,7 @@ fn an_abandoned_action_leaves_its_build_running() {
 
 #[test]
 fn a_batch_names_the_build_that_failed() {
-    let mut world = World::new(NOW, 1);
+    let mut world = Told(World::new(NOW, 1));
     let action = ActionSpec::code_build("Build", "app").with("BatchEnabled", "true");
     let source = ActionSpec::github_source("Source", "octo-org/app", "main");
     let spec =
@@ -175,14 +175,13 @@ fn a_batch_names_the_build_that_failed() {
     let build = Build::fails(100, BuildPhase::Install, "npm ci", 1).in_groups(&["lint", "unit"]);
     world.pipelines().script("app", Script::new().on("Build", "Build", build));
     world.pipelines().release_change(NOW, "app", Release::WebhookV2).unwrap();
-    world.advance(after(50));
     let list = json!({"pipelineName": "app"});
-    let answer = world.pipelines().call(after(50), "ListActionExecutions", &list).unwrap().unwrap();
+    let answer = ask(&mut world, after(4), "CodePipeline_20150709.ListActionExecutions", &list).unwrap();
     let result = &answer["actionExecutionDetails"][0]["output"]["executionResult"];
     assert!(result["externalExecutionUrl"].is_null(), "the form of a batch's page is not documented");
     let ids = json!({"ids": [result["externalExecutionId"], "app:unknown"]});
     let batch = |world: &mut World, seconds| {
-        let answer = world.builds().call(after(seconds), "BatchGetBuildBatches", &ids).unwrap();
+        let answer = ask(world, after(seconds), "CodeBuild_20161006.BatchGetBuildBatches", &ids).unwrap();
         assert_eq!(answer["buildBatchesNotFound"], json!(["app:unknown"]));
         answer["buildBatches"][0].clone()
     };
@@ -199,7 +198,7 @@ fn a_batch_names_the_build_that_failed() {
     assert_eq!(groups, [("lint", json!("SUCCEEDED")), ("unit", json!("FAILED"))]);
     let arn = over["buildGroups"][1]["currentBuildSummary"]["arn"].as_str().unwrap();
     let (_, id) = arn.split_once(":build/").unwrap();
-    let answer = world.builds().call(after(110), "BatchGetBuilds", &json!({"ids": [id]})).unwrap();
+    let answer = ask(&mut world, after(110), "CodeBuild_20161006.BatchGetBuilds", &json!({"ids": [id]})).unwrap();
     assert_eq!(answer["builds"][0]["phases"][4]["phaseStatus"], "FAILED");
     assert!(answer["builds"][0]["buildBatchArn"].as_str().unwrap().contains(":build-batch/app:"));
 }

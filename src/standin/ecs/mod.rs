@@ -30,12 +30,13 @@ const AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long somebody else's deployment takes.
 const OTHERS: Duration = Duration::from_secs(60);
 
-/// A task with the addresses of its network interface, for EC2.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Interface {
-    pub(crate) id: String,
-    pub(crate) private_address: String,
-    pub(crate) public_address: Option<String>,
+/// The network interface of a task that lives, for EC2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interface<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) attachment: &'a str,
+    pub(crate) private_address: &'a str,
+    pub(crate) public_address: Option<&'a str>,
 }
 
 /// The services of the account.
@@ -115,12 +116,15 @@ impl Ecs {
         }
     }
 
-    /// The network interface of a task that has one.
-    pub(crate) fn interface(&self, id: &str) -> Option<Interface> {
-        let mut tasks = self.services.iter().flat_map(|service| &service.tasks);
-        let task = tasks.find(|task| task.interface == id && task.is_live())?;
-        let (private_address, public_address) = (task.private_address.clone(), task.public_address.clone());
-        Some(Interface { id: id.to_owned(), private_address, public_address })
+    /// The network interfaces of the tasks that live. A stopped task has none any more.
+    pub(crate) fn interfaces(&self) -> impl Iterator<Item = Interface<'_>> {
+        let tasks = self.services.iter().flat_map(|service| &service.tasks).filter(|task| task.is_live());
+        tasks.map(|task| Interface {
+            id: &task.interface,
+            attachment: &task.attachment,
+            private_address: &task.private_address,
+            public_address: task.public_address.as_deref(),
+        })
     }
 
     /// The services that stand behind a load balancer.
