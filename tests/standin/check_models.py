@@ -7,6 +7,10 @@ patterns, lengths, ranges and enums that botocore does not check by itself; answ
 errors must be ones that the operation or every operation of the service can have. Members that a shape does not know
 are mismatches on both sides.
 
+EC2 and Elastic Load Balancing speak forms and XML. Of a form, the members of the operation's input are made; botocore's
+own serialiser has to make the same form of them again. An answer is read with botocore's own parser, and checked as the
+others are; an element that the shape does not know, which the parser passes over, is a mismatch.
+
 Usage: check_models.py JOURNAL    (exit code 0: all fits; 1: mismatches, one a line; 2: the journal can't be read)
 """
 
@@ -14,12 +18,18 @@ import json
 import re
 import sys
 from collections import Counter
+from datetime import datetime
+from xml.etree import ElementTree
 
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 
-AWS = {"codepipeline", "sqs", "ssm"}
+AWS = {"codebuild", "codepipeline", "ec2", "ecs", "elbv2", "logs", "sqs", "ssm"}
+# The services whose protocols are a form and XML.
+QUERY = {"ec2", "elbv2"}
 # Errors that any operation can answer and that models do not list.
 COMMON_ERRORS = {
     "AccessDenied",
@@ -32,6 +42,29 @@ COMMON_ERRORS = {
     "UnknownOperationException",
     "UnrecognizedClientException",
     "ValidationException",
+}
+# EC2's model lists no errors, and Elastic Load Balancing's not those that any operation can answer; these are documented.
+QUERY_ERRORS = {
+    "ec2": {
+        "AuthFailure",
+        "InternalError",
+        "InvalidAction",
+        "InvalidNetworkInterfaceID.NotFound",
+        "InvalidNetworkInterfaceId.Malformed",
+        "InvalidParameterValue",
+        "RequestLimitExceeded",
+        "UnauthorizedOperation",
+        "UnknownParameter",
+    },
+    "elbv2": {
+        "AccessDenied",
+        "InternalFailure",
+        "InvalidAction",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "Throttling",
+        "ValidationError",
+    },
 }
 # The codes that SQS kept from its query protocol and that its JSON model does not list.
 SQS_ERRORS = {"InvalidAction", "InvalidParameterValue", "MissingParameter"}
@@ -95,6 +128,8 @@ def walk(shape, value, path, loose=False):
             yield f"{path}: {json.dumps(value)} is no integer"
         else:
             yield from bounds(shape, value, path)
+    elif kind == "timestamp" and isinstance(value, datetime):
+        pass  # botocore's parser has read it
     elif kind in ("float", "double", "timestamp"):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             yield f"{path}: {json.dumps(value)} is no number"
@@ -109,6 +144,104 @@ def bounds(shape, size, path):
         yield f"{path}: {size} is less than {low}"
     if high is not None and size > high:
         yield f"{path}: {size} is more than {high}"
+
+
+def unform(shape, form, name, protocol):
+    """What a form says of a shape whose fields begin with this name."""
+    kind = shape.type_name
+    if kind == "structure":
+        members = {}
+        for member, of in shape.members.items():
+            field = field_name(of, member, protocol)
+            prefix = f"{name}.{field}" if name else field
+            if any(key == prefix or key.startswith(f"{prefix}.") for key in form):
+                members[member] = unform(of, form, prefix, protocol)
+        return members
+    if kind == "list":
+        flat = protocol == "ec2" or shape.serialization.get("flattened")
+        prefix = name if flat else f"{name}.{shape.member.serialization.get('name', 'member')}"
+        items = []
+        while any(key == f"{prefix}.{len(items) + 1}" or key.startswith(f"{prefix}.{len(items) + 1}.") for key in form):
+            items.append(unform(shape.member, form, f"{prefix}.{len(items) + 1}", protocol))
+        return items
+    text = form.get(name, "")
+    if kind in ("integer", "long") and re.fullmatch(r"-?[0-9]+", text):
+        return int(text)
+    return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
+def field_name(shape, default, protocol):
+    if protocol == "ec2":
+        name = shape.serialization.get("name", default)
+        return shape.serialization.get("queryName", name[:1].upper() + name[1:])
+    return shape.serialization.get("name", default)
+
+
+def check_form(operation, form):
+    protocol = operation.service_model.metadata["protocol"]
+    if not isinstance(form, dict):
+        yield f"request: {json.dumps(form)} is no form"
+        return
+    members = unform(operation.input_shape, form, "", protocol)
+    yield from check_request(operation, members)
+    made = create_serializer(protocol).serialize_to_request(members, operation)["body"]
+    made = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in made.items()}
+    for name in sorted(made.keys() | form.keys()):
+        if made.get(name) != form.get(name):
+            yield f"request: {name} is {form.get(name)!r}, and botocore makes {made.get(name)!r}"
+
+
+def strays(shape, node, path):
+    """Yields a line for every element of an answer that its shape does not know."""
+    kind = shape.type_name
+    if kind == "structure":
+        known = {member.serialization.get("name", name): member for name, member in shape.members.items()}
+    elif kind == "list":
+        known = {shape.member.serialization.get("name", "member"): shape.member}
+    else:
+        known = {}
+    for child in node:
+        tag = child.tag.rpartition("}")[2]
+        if tag in known:
+            yield from strays(known[tag], child, f"{path}.{tag}")
+        else:
+            yield f"{path}: unknown element {tag!r}"
+
+
+def check_xml(service, operation, call):
+    status, text = call["status"], call["response"]
+    if not isinstance(text, str):
+        yield f"answer: {json.dumps(text)} is no text"
+        return
+    shape = operation.output_shape
+    parser = create_parser(operation.service_model.metadata["protocol"])
+    parsed = parser.parse({"body": text.encode(), "headers": {}, "status_code": status}, shape)
+    metadata = parsed.pop("ResponseMetadata", {})
+    if not metadata.get("RequestId"):
+        yield "answer: no request id"
+    if status >= 300:
+        known = {error.metadata["error"]["code"] for error in operation.error_shapes} | QUERY_ERRORS[service]
+        if parsed["Error"].get("Code") not in known:
+            yield f"answer: {operation.name} has no error {parsed['Error'].get('Code')!r}"
+        return
+    yield from walk(shape, parsed, "answer")
+    root = ElementTree.fromstring(text)
+    # EC2's own answers end their namespace in a slash, and its model does not.
+    namespace = operation.service_model.metadata["xmlNamespace"].rstrip("/")
+    if root.tag.replace("/}", "}") != f"{{{namespace}}}{operation.name}Response":
+        yield f"answer: the root is {root.tag!r}"
+    wrapper = shape.serialization.get("resultWrapper")
+    for child in list(root):
+        tag = child.tag.rpartition("}")[2]
+        if wrapper and tag == wrapper:
+            yield from strays(shape, child, "answer")
+        if tag in (wrapper, "requestId", "ResponseMetadata"):
+            root.remove(child)
+    # What is left is the answer itself where nothing is wrapped, and a stray where it is.
+    if wrapper:
+        yield from (f"answer: unknown element {child.tag!r}" for child in root)
+    else:
+        yield from strays(shape, root, "answer")
 
 
 def check_request(operation, request):
@@ -161,9 +294,11 @@ def main(path):
                 problems = []
                 if call["status"] < 300:
                     # What the service refused need not have been right.
-                    problems += check_request(operation, call["request"])
+                    check = check_form if service in QUERY else check_request
+                    problems += check(operation, call["request"])
                 if call["status"] and not call.get("fault"):
-                    problems += check_answer(service, operation, call)
+                    check = check_xml if service in QUERY else check_answer
+                    problems += check(service, operation, call)
             for problem in problems:
                 bad += 1
                 print(f"line {number}: {service} {name}: {problem}")
