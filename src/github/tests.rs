@@ -213,13 +213,14 @@ async fn a_check_run_is_made_found_and_changed() {
         }],
         ..content(CheckState::Completed(Conclusion::Failure))
     };
-    let updated = github.update_check_run(&repository(), made.id, &ended).await.unwrap();
+    let updated = github.update_check_run(&repository(), made.id, "5a1b/Build", &ended).await.unwrap();
     assert_eq!(updated.state, Some(CheckState::Completed(Conclusion::Failure)));
     let summary = updated.summary.clone().unwrap();
     assert!(summary.len() <= 65_535 && summary.ends_with("GitHub shows no more)"), "{}", summary.len());
     assert_eq!(github.check_run(&repository(), made.id).await.unwrap(), updated);
     assert_eq!(scene.world().github().check_runs("octo-org/app", SHA)[0].actions[0].identifier, "retry");
-    let reopened = github.update_check_run(&repository(), made.id, &content(CheckState::Queued)).await.unwrap();
+    let reopened =
+        github.update_check_run(&repository(), made.id, "5a1b/Build", &content(CheckState::Queued)).await.unwrap();
     assert_eq!((reopened.state, reopened.completed_at), (Some(CheckState::Queued), None));
     assert_eq!(reopened.text, None, "nothing is left of what it said before");
     assert!(scene.world().github().check_runs("octo-org/app", SHA)[0].actions.is_empty());
