@@ -13,11 +13,17 @@ use http::{Response, StatusCode};
 use pipehook::clock::Clock;
 use pipehook::domain::time::Timestamp;
 use pipehook::local::{Local, QUEUE, Setup, sample};
-use pipehook::standin::{ExecutionView, Fault, GitHub, PipelineSpec, PostedStatus, State, When};
+use pipehook::standin::{
+    AppEvent, CheckRun, EXAMPLE_APP_KEY, ExecutionView, Fault, GitHub, Permission, PipelineSpec, PostedStatus, Role,
+    State, When, example_app_credentials,
+};
 use serde_json::Value;
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 pub(crate) const TOKEN: &str = "ghp_exampleTokenOfTheStories0123456789ab";
+
+/// The App of the stories.
+pub(crate) const APP: u64 = 4711;
 
 /// Batches and jumps of the clock after which a story is taken to never end.
 const MAX_STEPS: usize = 5_000;
@@ -35,12 +41,34 @@ impl Scene {
     }
 
     pub(crate) async fn with(routes: &str, pipeline: PipelineSpec) -> Self {
+        Self::set_up(routes, TOKEN, pipeline).await
+    }
+
+    /// As a GitHub App, reporting check runs. `octocat` may write to the repository, `hubot` may only read it.
+    pub(crate) async fn as_app(routes: &str, pipeline: PipelineSpec) -> Self {
+        let routes = format!("report = \"checks\"\n{routes}");
+        let scene = Self::set_up(&routes, &example_app_credentials(APP), pipeline).await;
+        let now = scene.now();
+        {
+            let mut world = scene.local.world();
+            let github = world.github();
+            github.add_app(now, APP, "pipehook", EXAMPLE_APP_KEY).unwrap();
+            let permissions = ["metadata", "statuses", "checks", "deployments", "contents", "pull_requests"];
+            let permissions = permissions.map(|area| (area, Permission::Write));
+            github.install_app(now, APP, sample::REPOSITORY, &permissions).unwrap();
+            github.set_role(sample::REPOSITORY, "octocat", Role::Write);
+            github.set_role(sample::REPOSITORY, "hubot", Role::Read);
+        }
+        scene
+    }
+
+    async fn set_up(routes: &str, github_token: &str, pipeline: PipelineSpec) -> Self {
         let now = Arc::new(AtomicU64::new(1_769_292_000_000));
         let clock = {
             let now = now.clone();
             Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))
         };
-        let setup = Setup { routes, webhook_secret: SECRET, github_token: TOKEN };
+        let setup = Setup { routes, webhook_secret: SECRET, github_token };
         let local = Local::start(0, clock, &setup).await.unwrap();
         {
             let mut world = local.world();
@@ -209,6 +237,43 @@ impl Scene {
         let lines = latest.values().map(|status| {
             let description = status.description.as_deref().unwrap_or_default();
             format!("{} {}: {description}", status.context, state(status.state))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// What the check runs of a commit show in the end, a name a line, with their buttons.
+    pub(crate) fn checks(&self, sha: &str) -> String {
+        let mut world = self.local.world();
+        let latest = world.github().latest_check_runs(sample::REPOSITORY, sha);
+        let lines = latest.values().map(|run| {
+            let state = run.conclusion.unwrap_or(run.status);
+            let buttons: Vec<_> = run.actions.iter().map(|button| format!(" [{}]", button.label)).collect();
+            format!("{} {state}: {}{}", run.name, run.output.title.as_deref().unwrap_or_default(), buttons.concat())
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The latest check run of a name.
+    pub(crate) fn check(&self, sha: &str, name: &str) -> CheckRun {
+        let mut world = self.local.world();
+        world.github().latest_check_runs(sample::REPOSITORY, sha).remove(name).expect("a check run of this name")
+    }
+
+    /// Delivers what GitHub sends when somebody presses something, and handles it.
+    pub(crate) async fn press(&self, event: &AppEvent) {
+        let response = self.deliver(event.event, &event.payload).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED, "{}", response.body());
+        self.run_for(Duration::from_secs(2)).await;
+    }
+
+    /// The deployments of the repository, a line each, with the states that they went through.
+    pub(crate) fn deployments(&self) -> String {
+        let mut world = self.local.world();
+        let deployments = world.github().deployments(sample::REPOSITORY);
+        let lines = deployments.iter().map(|one| {
+            let states: Vec<_> = one.statuses.iter().map(|status| status.state).collect();
+            let url = one.statuses.last().map(|status| status.environment_url.clone()).unwrap_or_default();
+            format!("{} {}: {} {url}", &one.sha[..7], one.environment, states.join(", "))
         });
         lines.collect::<Vec<_>>().join("\n")
     }

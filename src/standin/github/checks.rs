@@ -110,6 +110,8 @@ pub(super) struct Suite {
     pub(super) repository: u64,
     pub(super) head_sha: String,
     pub(super) created: Timestamp,
+    /// When a check run of it was last made or changed.
+    pub(super) updated: Timestamp,
     /// Somebody asked for all to run again, and nothing has happened since.
     pub(super) is_rerequested: bool,
 }
@@ -172,6 +174,7 @@ impl Checks {
     fn changed(&mut self, now: Timestamp, repository: &Repository, created: bool, run: CheckRun) {
         if let Some(suite) = self.suite_mut(run.suite) {
             suite.is_rerequested = false;
+            suite.updated = now;
         }
         let repository = repository.full_name.clone();
         self.changes.push(CheckChange { at: now, repository, created, run });
@@ -212,7 +215,8 @@ impl GitHub {
             None => {
                 let id = 60_001 + self.checks.suites.len() as u64;
                 let (repository, head_sha, created) = (repository.id, sha.clone(), ask.now);
-                self.checks.suites.push(Suite { id, app, repository, head_sha, created, is_rerequested: false });
+                let suite = Suite { id, app, repository, head_sha, created, updated: created, is_rerequested: false };
+                self.checks.suites.push(suite);
                 id
             }
         };

@@ -153,7 +153,7 @@ impl GitHub {
             "pull_requests": [],
             "app": self.show_app(suite.app, API),
             "created_at": moment::seconds(suite.created),
-            "updated_at": moment::seconds(suite.created),
+            "updated_at": moment::seconds(suite.updated),
         })
     }
 }
