@@ -6,8 +6,9 @@
 What is MiniStack's own: CloudFormation with the SAM transform, the functions (the release bootstraps, run as they are)
 with the credentials of the template's roles, which it enforces at the queue, the Function URL, the queue with its event
 source mapping and its dead-letter queue, Parameter Store, Secrets Manager.
-CodePipeline and GitHub are the stand-ins of `pipehook dev`. Between the functions and these stands a front (below), which
-writes down what passes, so that what GitHub shows is known to be the deployed worker's doing.
+CodePipeline, CodeBuild, ECS, what tells where a service answers, and GitHub are the stand-ins of `pipehook dev`. Between the
+functions and these stands a front (below), which writes down what passes, so that what GitHub shows is known to be the
+deployed worker's doing.
 
 What differs from a deploy to AWS, each for a reason:
 
@@ -76,7 +77,11 @@ WITHOUT = {
     "NeedsMendingAlarm": "its alarms know no metric queries",
 }
 # Services that the functions ask through the front.
-ENDPOINTS = ("AWS_ENDPOINT_URL_CODEPIPELINE", "AWS_ENDPOINT_URL_SSM")
+FRONTED = ("CODEPIPELINE", "SSM", "CODEBUILD", "ECS", "EC2", "ELASTIC_LOAD_BALANCING_V2", "CLOUDWATCH_LOGS")
+ENDPOINTS = tuple(f"AWS_ENDPOINT_URL_{service}" for service in FRONTED)
+# What the stand-ins answer, by the beginning of its X-Amz-Target. Forms have none.
+STOOD_IN = ("CodePipeline_", "CodeBuild_", "AmazonEC2ContainerService", "Logs_")
+FORM = "application/x-www-form-urlencoded"
 REFERENCE = "/aws/reference/secretsmanager/"
 
 START_SECONDS = 30
@@ -163,7 +168,7 @@ def listens(port):
 class Front:
     def __init__(self, standins, emulated):
         self.lock = threading.Lock()
-        self.operations = set()  # of CodePipeline, that the functions called
+        self.operations = set()  # of the AWS stand-ins, that the functions called
         self.posted = []  # (sha, context, state) of each status that GitHub took from them
         self.unknown = []
         front = self
@@ -177,7 +182,7 @@ class Front:
                 target = self.headers.get("X-Amz-Target", "")
                 if target == "AmazonSSM.GetParameters":
                     status, headers, data = front.parameters(emulated, json.loads(body))
-                elif target.startswith("CodePipeline_") or self.path.startswith("/github/"):
+                elif target.startswith(STOOD_IN) or self.path.startswith("/github/") or self.is_form():
                     status, headers, data = forward(standins, self.command, self.path, self.headers, body)
                     front.note(self.command, self.path, target, body, status)
                 else:
@@ -190,6 +195,9 @@ class Front:
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
+
+            def is_form(self):
+                return self.headers.get("Content-Type", "").startswith(FORM)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
@@ -487,10 +495,11 @@ def reports_a_push(scene):
     posted = [(context, state) for commit, context, state in scene.front.posted if commit == sha]
     check(len(posted) == len(scene.front.posted), scene.front.posted)
     check({state for context, state in posted if context == f"codepipeline/{PIPELINE}"} == {"pending", "success"}, posted)
-    check("StartPipelineExecution" in scene.front.operations, scene.front.operations)
+    for operation in ("StartPipelineExecution", "BatchGetBuilds", "DescribeServices"):
+        check(operation in scene.front.operations, scene.front.operations)
     until(RUN_SECONDS, "wake-ups go on after the end", lambda: scene.count(scene.outputs["Queue"]) == 0)
     check(scene.count(scene.outputs["DeadLetters"]) == 0, "a dead letter")
-    return f"{len(posted)} statuses, {len(scene.front.operations)} operations of CodePipeline"
+    return f"{len(posted)} statuses, {len(scene.front.operations)} operations of AWS"
 
 
 def starts_once(scene):
