@@ -514,6 +514,13 @@ def _(stack):
     assert named.endswith(":team-*"), named
 
 
+@fact("the stack's own project, its log group and the cluster are called as the stack")
+def _(stack):
+    assert stack.properties("BuildProject")["Name"] == stack.properties("Cluster")["ClusterName"] == {"Ref": "AWS::StackName"}
+    assert stack.properties("BuildLogs")["LogGroupName"] == {"Fn::Sub": "/aws/codebuild/${AWS::StackName}"}
+    assert stack.properties("BuildProject")["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": "BuildLogs"}
+
+
 @fact("CodePipeline's role is what AWS documents for its actions: artifacts, connection, CodeBuild, ECS")
 def _(stack):
     # User guide: the service role's policy, and the action references of CodeStarSourceConnection, CodeBuild and ECS.
