@@ -13,10 +13,11 @@ access keys of their own. From each call come the action and the resource that I
    what was seen would go unnoticed.
 4. What a function is told to read (its variables *_PARAMETER), its role lets it read.
 5. What must never be allowed is not (NEVER), which shows, too, that the evaluation can say no.
+6. Each parameter that narrows the worker by a name (NARROWED) narrows it to that name, in all that the name stands in.
 
 The scenarios run in a stack called `pipehook` whose queue is called `pipehook`. Policies are evaluated as IAM does:
-actions without regard to case, resources with it, `*` and `?` in both. The functions' roles know neither conditions nor
-denials; one that did is refused here rather than misread.
+actions without regard to case, resources with it, `*` and `?` in both, conditions on what IAM knows of a call. The
+functions' roles know few operators (OPERATORS) and no denials; one that did is refused here rather than misread.
 """
 
 import functools
@@ -25,6 +26,7 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from check import Stack, as_list
 
@@ -40,8 +42,9 @@ REFERENCE = "/aws/reference/secretsmanager/"
 # Secrets Manager ends each secret's ARN in six characters of its own.
 SUFFIX = "-AbCdEf"
 
-# Operations that IAM knows under another one's name.
+# Operations that IAM knows under another one's name, and services that journals know under another one.
 ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+SERVICES = {"elbv2": "elasticloadbalancing"}
 
 # What is granted and no scenario shows: who needs it.
 LAMBDA_LOGS = "Lambda writes the function's log with the function's role"
@@ -62,15 +65,38 @@ UNSEEN = {
 }
 
 # Resources with a wildcard, and why they are no narrower.
+NO_RESOURCE = "the service has no resources for it; it is kept to the region"
+OF_CLUSTERS = "ClusterNamePattern, and what is in the clusters"
 WIDE = {
     ("codepipeline:*", f"arn:aws:codepipeline:{HERE}:*"): "PipelineNamePattern, which narrows it",
+    ("codepipeline:*", f"arn:aws:codepipeline:{HERE}:*/*"): "PipelineNamePattern, and what is in the pipelines",
+    ("codebuild:*", f"arn:aws:codebuild:{HERE}:project/*"): "ProjectNamePattern, which narrows it",
+    ("logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/codebuild/*:log-stream:*"): "ProjectNamePattern, too",
+    ("ecs:*", f"arn:aws:ecs:{HERE}:service/*/*"): OF_CLUSTERS,
+    ("ecs:*", f"arn:aws:ecs:{HERE}:service-deployment/*/*"): OF_CLUSTERS,
+    ("ecs:*", f"arn:aws:ecs:{HERE}:service-revision/*/*"): OF_CLUSTERS,
+    ("ecs:*", f"arn:aws:ecs:{HERE}:task/*/*"): OF_CLUSTERS,
+    ("ecs:ListTasks", "*"): "a list by service is of no resource; ClusterNamePattern is a condition",
+    ("ec2:DescribeNetworkInterfaces", "*"): NO_RESOURCE,
+    ("elasticloadbalancing:*", "*"): NO_RESOURCE,
     ("logs:*", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/pipehook-webhook:*"): "the streams of one log group",
     ("logs:*", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/pipehook-worker:*"): "the streams of one log group",
     ("xray:*", "*"): "X-Ray has no resources",
 }
 
+# What a parameter narrows: the name of a pipeline, project or cluster, after what stands before it.
+NARROWED = {
+    "PipelineNamePattern": rf"(arn:aws:codepipeline:{HERE}:)[^/]+",
+    "ProjectNamePattern": rf"(arn:aws:codebuild:{HERE}:project/|arn:aws:logs:{HERE}:log-group:/aws/codebuild/)[^:]+",
+    "ClusterNamePattern": rf"(arn:aws:ecs:{HERE}:[a-z-]+/)[^/]+",
+}
+# (its value, a name, whether that is among what it names)
+NARROWINGS = [("team-*", "team-api", True), ("team-*", "node-server", False), ("team", "team", True), ("team", "team-api", False)]
+
 QUEUE = f"arn:aws:sqs:{HERE}:pipehook"
 PIPELINE = f"arn:aws:codepipeline:{HERE}:node-server"
+SERVICE = f"arn:aws:ecs:{HERE}:service/staging/node-server"
+ELSEWHERE = HERE.replace("us-east-1", "eu-west-1")
 
 
 def secret(name):
@@ -84,6 +110,8 @@ def parameter(name):
 NEVER = [
     ("webhook", "codepipeline:StartPipelineExecution", PIPELINE),
     ("webhook", "codepipeline:GetPipelineState", PIPELINE),
+    ("webhook", "codepipeline:PutApprovalResult", f"{PIPELINE}/Staging/Approval"),
+    ("webhook", "ecs:DescribeServices", SERVICE),
     ("webhook", "secretsmanager:GetSecretValue", secret("pipehook-github-token")),
     ("webhook", "ssm:GetParameters", parameter(f"{REFERENCE}pipehook-github-token")),
     ("webhook", "sqs:ReceiveMessage", QUEUE),
@@ -94,8 +122,26 @@ NEVER = [
     ("worker", "ssm:GetParameters", parameter("/pipehook/config/other")),
     ("worker", "ssm:PutParameter", parameter("/pipehook/config")),
     ("worker", "codepipeline:UpdatePipeline", PIPELINE),
-    ("worker", "codepipeline:PutApprovalResult", PIPELINE),
-    ("worker", "codepipeline:StartPipelineExecution", f"arn:aws:codepipeline:{HERE.replace('us-east-1', 'eu-west-1')}:node-server"),
+    ("worker", "codepipeline:DeletePipeline", PIPELINE),
+    ("worker", "codepipeline:StartPipelineExecution", f"arn:aws:codepipeline:{ELSEWHERE}:node-server"),
+    ("worker", "codepipeline:PutApprovalResult", f"arn:aws:codepipeline:{ELSEWHERE}:node-server/Staging/Approval"),
+    ("worker", "codepipeline:DisableStageTransition", f"{PIPELINE}/Staging"),
+    ("worker", "codepipeline:RollbackStage", f"{PIPELINE}/Staging"),
+    ("worker", "codebuild:StartBuild", f"arn:aws:codebuild:{HERE}:project/node-server"),
+    ("worker", "codebuild:BatchGetProjects", f"arn:aws:codebuild:{HERE}:project/node-server"),
+    ("worker", "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/ecs/pipehook:log-stream:service/node-server/1"),
+    ("worker", "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/pipehook-worker:log-stream:1"),
+    ("worker", "ecs:UpdateService", SERVICE),
+    ("worker", "ecs:StopServiceDeployment", SERVICE.replace(":service/", ":service-deployment/") + "/1"),
+    ("worker", "ecs:StopTask", f"arn:aws:ecs:{HERE}:task/staging/1"),
+    ("worker", "ecs:ExecuteCommand", f"arn:aws:ecs:{HERE}:task/staging/1"),
+    ("worker", "ecs:DescribeServices", SERVICE.replace(HERE, ELSEWHERE)),
+    # Of another region's cluster, and of none.
+    ("worker", "ecs:ListTasks", "*", (("ecs:cluster", f"arn:aws:ecs:{ELSEWHERE}:cluster/staging"),)),
+    ("worker", "ecs:ListTasks", "*"),
+    ("worker", "ec2:DescribeNetworkInterfaces", "*", (("aws:RequestedRegion", "eu-west-1"),)),
+    ("worker", "ec2:CreateNetworkInterface", "*"),
+    ("worker", "elasticloadbalancing:ModifyListener", "*"),
     ("worker", "sqs:PurgeQueue", QUEUE),
     ("worker", "iam:PassRole", f"arn:aws:iam::{PSEUDO['AWS::AccountId']}:role/any"),
 ]
@@ -104,36 +150,97 @@ NEVER = [
 # ---- What was called.
 
 
+class Need(NamedTuple):
+    """What IAM is asked about: an action on a resource, and what else it knows of the call."""
+
+    action: str
+    resource: str
+    context: tuple = ()
+
+    def known(self):
+        return {"aws:RequestedRegion": PSEUDO["AWS::Region"]} | dict(self.context)
+
+    def mapped(self, change):
+        return Need(self.action, change(self.resource), tuple((key, change(value)) for key, value in self.context))
+
+
 def calls(journal):
-    """(caller, action, resource) of each call of a journal to AWS."""
+    """(caller, need) of each call of a journal to AWS."""
     for number, line in enumerate(Path(journal).read_text(encoding="utf-8").splitlines(), 1):
         call = json.loads(line)
         if call["service"] == "github":
             continue
         if call.get("caller") not in ROLES:
             raise ValueError(f"{journal}:{number}: {call['service']} was asked by {call.get('caller')!r}, who is no function")
-        for action, resource in needs(call["service"], call["operation"], call["request"]):
-            yield call["caller"], action, resource
+        for need in needs(call["service"], call["operation"], call["request"]):
+            yield call["caller"], need
 
 
 def needs(service, operation, request):
-    """What IAM is asked about for one call (Service Authorization Reference: SSM, SQS, CodePipeline)."""
-    action = f"{service}:{operation}"
+    """What IAM is asked about for one call (Service Authorization Reference: the tables of each service)."""
+    action = f"{SERVICES.get(service, service)}:{operation}"
     action = ACTIONS.get(action, action)
-    match service:
+    match action.split(":")[0]:
         case "ssm":
             for name in request["Names"]:
-                yield action, parameter(name)
+                yield Need(action, parameter(name))
                 if name.startswith(REFERENCE):
                     # SSM asks Secrets Manager with the caller's own permissions.
-                    yield "secretsmanager:GetSecretValue", secret(name.removeprefix(REFERENCE))
+                    yield Need("secretsmanager:GetSecretValue", secret(name.removeprefix(REFERENCE)))
         case "sqs":
-            yield action, f"arn:aws:sqs:{HERE}:{request['QueueUrl'].rsplit('/', 1)[1]}"
+            yield Need(action, f"arn:aws:sqs:{HERE}:{request['QueueUrl'].rsplit('/', 1)[1]}")
         case "codepipeline":
-            name = request.get("pipelineName") or request["name"]
-            yield action, f"arn:aws:codepipeline:{HERE}:{name}"
+            names = [request.get("pipelineName") or request["name"]]
+            match operation:
+                case "RetryStageExecution":
+                    names += [request["stageName"]]
+                case "PutApprovalResult":
+                    names += [request["stageName"], request["actionName"]]
+            yield Need(action, f"arn:aws:codepipeline:{HERE}:{'/'.join(names)}")
+        case "codebuild":
+            for build in request["ids"]:
+                # PROJECT:UUID, or the ARN that ends so.
+                yield Need(action, f"arn:aws:codebuild:{HERE}:project/{last(build).rsplit(':', 1)[0]}")
+        case "logs":
+            group = request.get("logGroupName") or request["logGroupIdentifier"].split(":log-group:")[-1]
+            yield Need(action, f"arn:aws:logs:{HERE}:log-group:{group}:log-stream:{request['logStreamName']}")
+        case "ecs":
+            yield from needs_of_ecs(action, operation, request)
+        case "ec2" | "elasticloadbalancing" if operation.startswith("Describe"):
+            yield Need(action, "*")
         case _:
             raise ValueError(f"{action}: which resource is this about?")
+
+
+def needs_of_ecs(action, operation, request):
+    def arn(kind, *names):
+        return f"arn:aws:ecs:{HERE}:{'/'.join((kind, *names))}"
+
+    cluster = last(request.get("cluster") or "default")
+    match operation:
+        case "DescribeServices":
+            for service in request["services"]:
+                yield Need(action, arn("service", cluster, last(service)))
+        case "ListServiceDeployments":
+            yield Need(action, arn("service", cluster, last(request["service"])))
+        case "DescribeServiceDeployments" | "DescribeServiceRevisions":
+            for described in request.get("serviceDeploymentArns") or request["serviceRevisionArns"]:
+                _, cluster, service, _ = described.split("/")
+                yield Need(action, described)
+                yield Need(action, arn("service", cluster, service))
+        case "DescribeTasks":
+            for task in request["tasks"]:
+                yield Need(action, arn("task", cluster, last(task)))
+        case "ListTasks" if "containerInstance" not in request:
+            # What IAM is asked about would be the container instance. Without one, only the cluster is known.
+            yield Need(action, "*", (("ecs:cluster", arn("cluster", cluster)),))
+        case _:
+            raise ValueError(f"{action}: which resource is this about?")
+
+
+def last(name):
+    """The last part of a name that may be an ARN."""
+    return name.rsplit("/", 1)[-1]
 
 
 # ---- What is allowed.
@@ -163,16 +270,34 @@ def text(stack, node):
     raise ValueError(f"what is {json.dumps(node)} in a stack?")
 
 
+class Grant(NamedTuple):
+    """What a statement of a role allows: patterns of an action and a resource, and what has to be so besides."""
+
+    action: str
+    resource: str
+    conditions: tuple = ()
+
+    def __str__(self):
+        return " ".join([f"{self.action} on {self.resource}", *(f"if {key} is {value}" for _, key, value in self.conditions)])
+
+
 def grants(stack, function):
-    """(action, resource) patterns of a function's role."""
+    """What a function's role allows."""
     role = stack.properties(ROLES[function])["Role"]["Fn::GetAtt"][0]
     assert "ManagedPolicyArns" not in stack.properties(role), f"{role} has policies from elsewhere"
     for statement in stack.statements(role):
-        extra = set(statement) - {"Sid", "Effect", "Action", "Resource"}
+        extra = set(statement) - {"Sid", "Effect", "Action", "Resource", "Condition"}
         assert statement["Effect"] == "Allow" and not extra, f"{role}: {statement} is not understood here"
+        conditions = tuple(
+            (operator, key, text(stack, value))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, value in keys.items()
+        )
+        unknown = {operator for operator, _, _ in conditions} - set(OPERATORS)
+        assert not unknown, f"{role}: {statement} is not understood here"
         for action in as_list(statement["Action"]):
             for resource in as_list(statement["Resource"]):
-                yield action, text(stack, resource)
+                yield Grant(action, text(stack, resource), conditions)
 
 
 @functools.cache
@@ -180,8 +305,20 @@ def pattern(glob, flags=0):
     return re.compile("".join({"*": ".*", "?": "."}.get(sign, re.escape(sign)) for sign in glob), flags | re.DOTALL)
 
 
-def covers(grant, action, resource):
-    return bool(pattern(grant[0], re.IGNORECASE).fullmatch(action) and pattern(grant[1]).fullmatch(resource))
+# A condition's value against what IAM knows of a call. What it does not know makes none of these true.
+OPERATORS = {
+    "ArnLike": lambda value, known: bool(pattern(value).fullmatch(known)),
+    "StringEquals": lambda value, known: value == known,
+}
+
+
+def covers(grant, need):
+    known = need.known()
+    return (
+        bool(pattern(grant.action, re.IGNORECASE).fullmatch(need.action))
+        and bool(pattern(grant.resource).fullmatch(need.resource))
+        and all(key in known and OPERATORS[operator](value, known[key]) for operator, key, value in grant.conditions)
+    )
 
 
 def is_wild(glob):
@@ -201,36 +338,43 @@ def compare(seen):
     for which, stack in stacks.items():
         for function in ROLES:
             granted = list(grants(stack, function))
-            own = [(action, resource) for caller, action, resource in seen if caller == function]
-            for action, resource in own:
-                if not any(covers(grant, action, resource) for grant in granted):
-                    yield f"{which}: {function} calls {action} on {resource}, which its role does not allow"
+            own = [need for caller, need in seen if caller == function]
+            for need in own:
+                if not any(covers(grant, need) for grant in granted):
+                    yield f"{which}: {function} calls {need.action} on {need.resource}, which its role does not allow"
             for grant in granted:
-                wide = any(grant[1] == resource and covers((action, "*"), *grant) for action, resource in WIDE)
-                if is_wild(grant[0]) or is_wild(grant[1]) and not wide:
-                    yield f"{which}: {function} may {grant[0]} on {grant[1]}, which lets through what nobody sees"
-                if any(covers(grant, *call) for call in own):
+                wide = any(pattern(action).fullmatch(grant.action) and grant.resource == resource for action, resource in WIDE)
+                if is_wild(grant.action) or is_wild(grant.resource) and not wide:
+                    yield f"{which}: {function} may {grant}, which lets through what nobody sees"
+                if any(covers(grant, need) for need in own):
                     continue
-                reasons = {(function, grant[0]), (function, *grant)} & set(UNSEEN)
+                reasons = {(function, grant.action), (function, grant.action, grant.resource)} & set(UNSEEN)
                 unseen |= reasons
                 if not reasons:
-                    yield f"{which}: {function} may {grant[0]} on {grant[1]}, which no scenario needs"
+                    yield f"{which}: {function} may {grant}, which no scenario needs"
             for variable, value in stack.properties(ROLES[function])["Environment"]["Variables"].items():
                 if variable.endswith("_PARAMETER"):
-                    for action, resource in needs("ssm", "GetParameters", {"Names": [text(stack, value)]}):
-                        if not any(covers(grant, action, resource) for grant in granted):
-                            yield f"{which}: {function} is told to read {variable}, but not allowed {action} on {resource}"
-            for caller, action, resource in NEVER:
-                if caller == function and any(covers(grant, action, resource) for grant in granted):
-                    yield f"{which}: {function} may {action} on {resource}, which it never must"
+                    for need in needs("ssm", "GetParameters", {"Names": [text(stack, value)]}):
+                        if not any(covers(grant, need) for grant in granted):
+                            yield f"{which}: {function} is told to read {variable}, but not allowed {need.action} on {need.resource}"
+            for caller, *never in NEVER:
+                if caller == function and any(covers(grant, Need(*never)) for grant in granted):
+                    yield f"{which}: {function} may {' on '.join(never[:2])}, which it never must"
     for line in sorted(set(UNSEEN) - unseen):
         yield f"UNSEEN has {line}, which is not granted or is seen"
+    yield from narrow({need for caller, need in seen if caller == "worker"})
 
-    team = list(grants(Stack(PipelineNamePattern="team-*"), "worker"))
-    for name, allowed in (("team-api", True), ("node-server", False)):
-        for action in {action for caller, action, _ in seen if action.startswith("codepipeline:")}:
-            if any(covers(grant, action, f"arn:aws:codepipeline:{HERE}:{name}") for grant in team) != allowed:
-                yield f"PipelineNamePattern team-* and {action} on {name}: {'not ' if allowed else ''}allowed"
+
+def narrow(seen):
+    for chosen, named in NARROWED.items():
+        about = {need for need in seen if need.mapped(lambda value: re.sub(named, "", value)) != need}
+        if not about:
+            yield f"no scenario needs what {chosen} narrows"
+        for value, name, allowed in NARROWINGS:
+            granted = list(grants(Stack(**{chosen: value}), "worker"))
+            for need in {need.mapped(lambda value: re.sub(named, rf"\g<1>{name}", value)) for need in about}:
+                if any(covers(grant, need) for grant in granted) != allowed:
+                    yield f"{chosen} {value} and {need.action} on {need.resource}: {'not ' if allowed else ''}allowed"
 
 
 def main():
@@ -242,10 +386,10 @@ def main():
     for function in ROLES:
         actions = Counter()
         resources = {}
-        for (caller, action, resource), count in counted.items():
+        for (caller, need), count in counted.items():
             if caller == function:
-                actions[action] += count
-                resources.setdefault(action, set()).add(resource)
+                actions[need.action] += count
+                resources.setdefault(need.action, set()).add(need.resource)
         print(f"{function} was seen to call")
         for action in sorted(actions):
             print(f"    {action} on {', '.join(sorted(resources[action]))} ({actions[action]})")
