@@ -519,6 +519,16 @@ def _(stack):
     assert stack.properties("BuildProject")["LogsConfig"]["CloudWatchLogs"]["GroupName"] == {"Ref": "BuildLogs"}
 
 
+@fact("README names what the worker may do, for those who deploy without the template")
+def _(stack):
+    rows = re.findall(r"^\| `(\w+:)` ([\w, ]+) \|", source("README.md"), re.MULTILINE)
+    named = [service + action for service, actions in rows for action in actions.split(", ")]
+    # Its own log, parameters, secrets and queue, it says in a sentence.
+    own = {"logs:CreateLogStream", "logs:PutLogEvents"}
+    granted = {action for action in stack.actions("WorkerRole") - own if action.split(":")[0] not in ("ssm", "secretsmanager", "sqs")}
+    assert sorted(named) == sorted(granted), set(named) ^ granted
+
+
 @fact("CodePipeline's role is what AWS documents for its actions: artifacts, connection, CodeBuild, ECS")
 def _(stack):
     # User guide: the service role's policy, and the action references of CodeStarSourceConnection, CodeBuild and ECS.
