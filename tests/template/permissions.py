@@ -77,6 +77,7 @@ WIDE = {
     ("ecs:*", f"arn:aws:ecs:{HERE}:service-revision/*/*"): OF_CLUSTERS,
     ("ecs:*", f"arn:aws:ecs:{HERE}:task/*/*"): OF_CLUSTERS,
     ("ecs:ListTasks", "*"): "a list by service is of no resource; ClusterNamePattern is a condition",
+    ("ecs:DescribeTaskDefinition", "*"): NO_RESOURCE,
     ("ec2:DescribeNetworkInterfaces", "*"): NO_RESOURCE,
     ("elasticloadbalancing:*", "*"): NO_RESOURCE,
     ("logs:*", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/pipehook-webhook:*"): "the streams of one log group",
@@ -132,6 +133,7 @@ NEVER = [
     ("worker", "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/ecs/pipehook:log-stream:service/node-server/1"),
     ("worker", "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/aws/lambda/pipehook-worker:log-stream:1"),
     ("worker", "ecs:UpdateService", SERVICE),
+    ("worker", "ecs:RegisterTaskDefinition", "*"),
     ("worker", "ecs:StopServiceDeployment", SERVICE.replace(":service/", ":service-deployment/") + "/1"),
     ("worker", "ecs:StopTask", f"arn:aws:ecs:{HERE}:task/staging/1"),
     ("worker", "ecs:ExecuteCommand", f"arn:aws:ecs:{HERE}:task/staging/1"),
@@ -234,6 +236,8 @@ def needs_of_ecs(action, operation, request):
         case "ListTasks" if "containerInstance" not in request:
             # What IAM is asked about would be the container instance. Without one, only the cluster is known.
             yield Need(action, "*", (("ecs:cluster", arn("cluster", cluster)),))
+        case "DescribeTaskDefinition":
+            yield Need(action, "*")
         case _:
             raise ValueError(f"{action}: which resource is this about?")
 
