@@ -122,7 +122,7 @@ async fn a_rollout_that_the_circuit_breaker_ends_is_told_at_once() {
     codepipeline/node-server failure: Rolled back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not found
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed to start (3 of 3); rolling back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not f…
+    codepipeline/node-server/Staging failure: Rolled back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not found
     ");
     let ended_after = minutes_of_the_deploy(&scene);
     assert_eq!((told_after, ended_after), (2, 60));
@@ -138,7 +138,7 @@ async fn why_tasks_stop_is_told() {
         told.extend(scene.shows(&sha).lines().filter(|line| line.contains("/Staging")).map(str::to_owned));
     }
     insta::assert_snapshot!(told.join("\n"), @"
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed to start (3 of 3); rolling back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not f…
+    codepipeline/node-server/Staging failure: Rolled back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not found
     codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 137
     codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; failed the load balancer's health checks
     codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; failed its own health check
@@ -300,7 +300,7 @@ async fn a_failed_rollout_is_stopped_where_the_route_says_so() {
     let (scene, sha) = deploying_with(&routes, rollout, |service| service).await;
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server failure: Rollout failed: tasks failed to start (3 of 3); rolling back to :41; node-server exited with 1
+    codepipeline/node-server failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 1
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
     codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 1
@@ -327,10 +327,10 @@ async fn a_retry_of_a_failed_rollout_starts_over() {
     assert!(scene.local.world().pipelines().retry(now, &execution, "Staging", false));
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server success: Deployed d8b8392 to staging in 4 m 38 s; node-server:43 runs since 22:04 UTC
+    codepipeline/node-server success: Deployed d8b8392 to staging in 5 m 8 s; node-server:43 runs since 22:05 UTC
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 1 m 5 s; node-server:43 runs since 22:04 UTC
+    codepipeline/node-server/Staging success: Staging succeeded in 1 m 5 s; node-server:43 runs since 22:05 UTC
     ");
 }
 

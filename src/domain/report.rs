@@ -374,16 +374,12 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
             return false;
         }
         let posts = shown_now.posts.get(id).copied().unwrap_or(0);
-        let (same_state, is_end) = (ours && wanted.report.state == shown_now.state, wanted.report.state.is_final());
-        match (same_state, is_end) {
-            (false, _) => true,
-            // What is shown is as true as what is wanted, and only less exact.
-            (true, true) => posts < wanted.account,
-            (true, false) => {
-                text::step(&wanted.report.description) != text::step(&shown_now.description)
-                    && posts + 1 < wanted.account
-            }
+        if !ours || wanted.report.state != shown_now.state {
+            return true;
         }
+        // What is shown is as true as what is wanted, and only less exact: it is worth a new step, while there is room.
+        let room = if wanted.report.state.is_final() { 0 } else { 1 };
+        text::step(&wanted.report.description) != text::step(&shown_now.description) && posts + room < wanted.account
     };
     let mut due: Vec<Report> =
         wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();

@@ -91,11 +91,18 @@ pub fn stage_in_progress(stage: &Stage) -> String {
 /// Before how long something has gone on in a description.
 const FOR: &str = " for ";
 
+/// How the description of a failed rollout begins.
+const ROLLOUT_FAILED: &str = "Rollout failed";
+
 /// What has only just begun need not be told for how long it goes on.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
-/// A description without how long something has gone on: what tells one step of progress from the next.
+/// A description without what changes within one step: how long something has gone on, and the details of a rollout that
+/// has failed, which ECS tells bit by bit.
 pub fn step(description: &str) -> &str {
+    if description.starts_with(ROLLOUT_FAILED) {
+        return ROLLOUT_FAILED;
+    }
     let is_duration = |text: &str| {
         let mut words = text.split(' ');
         let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -163,9 +170,9 @@ pub fn rollout_failed(rollout: &Rollout) -> String {
             format!("Rollout is failing: tasks fail{}, without a circuit breaker{}", failed(), cause())
         }
         Progress::Failed { rolling_back_to: Some(to) } => {
-            format!("Rollout failed{}; rolling back to {}{}", reason(), number(to), cause())
+            format!("{ROLLOUT_FAILED}{}; rolling back to {}{}", reason(), number(to), cause())
         }
-        _ => format!("Rollout failed{}{}", reason(), cause()),
+        _ => format!("{ROLLOUT_FAILED}{}{}", reason(), cause()),
     })
 }
 

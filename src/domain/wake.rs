@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::execution::{ActionKind, ExecutionSnapshot, Stage, Wait};
+use super::execution::{ActionKind, ActionRun, ExecutionSnapshot, Stage, Wait};
+use super::rollout::Rollout;
 use super::time::Timestamp;
 
 /// When the next look comes.
@@ -35,9 +36,13 @@ pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
         return Wake::After(by_age(age).min(DEPLOY));
     }
     let running: Vec<_> = snapshot.stages.iter().filter(|stage| stage.is_running()).collect();
-    let deploys = |stage: &&Stage| stage.running().any(|action| action.kind == ActionKind::Deploy);
-    if running.iter().any(deploys) {
-        return Wake::After(by_age(age).min(DEPLOY));
+    let mut deploys =
+        running.iter().flat_map(|stage| stage.running()).filter(|action| action.kind == ActionKind::Deploy);
+    let is_decided = |action: &ActionRun| action.rollout().is_some_and(Rollout::is_decided);
+    if let Some(first) = deploys.next() {
+        // What has been rolled back stays so, however long CodePipeline goes on to wait for it.
+        let all_decided = is_decided(first) && deploys.all(is_decided);
+        return Wake::After(if all_decided { by_age(age).max(MINUTE) } else { by_age(age).min(DEPLOY) });
     }
     let held = matches!(&snapshot.waiting, Some((_, Wait::Held(_))));
     if held || (!running.is_empty() && running.iter().all(|stage| stage.waits_for_approval())) {
