@@ -38,7 +38,7 @@ pub use codepipeline::{
     ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,
     Script, StageSpec, StageView,
 };
-pub use ecs::{Cause, CircuitBreaker, Ecs, Rollout, ServiceSpec, Strategy};
+pub use ecs::{Cause, CircuitBreaker, DeploymentView, Ecs, Rollout, ServiceSpec, Strategy};
 pub use faults::{EventFault, Fault, Faults, When};
 pub use github::{
     APP_PERMISSIONS, AppEvent, CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun, Deployment,

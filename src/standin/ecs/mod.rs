@@ -3,6 +3,7 @@
 //! A deploy action of CodePipeline registers a task definition and updates the service, and from there on the service
 //! goes its own way: what becomes of the action changes nothing at the service.
 
+mod history;
 mod model;
 mod operations;
 mod rollout;
@@ -13,6 +14,7 @@ mod view;
 
 use std::time::Duration;
 
+pub use history::DeploymentView;
 use model::Update;
 use rollout::Course;
 pub use rollout::{Cause, Rollout};

@@ -542,3 +542,22 @@ fn what_is_missing_is_a_failure_and_what_is_wrong_is_refused() {
     let list = ask(&mut world, 50, "ListServiceDeployments", since).unwrap();
     assert_eq!(list["serviceDeployments"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn what_became_of_each_deployment_is_known_without_the_api() {
+    let mut world = world(service(), Rollout::fails(60, Cause::Exits(1)).action_succeeds(600));
+    let commit = world.pipelines().executions("app").remove(0).commit;
+    let mut statuses = |seconds| {
+        world.advance(after(seconds));
+        let deployments = world.services().deployments("staging", "app");
+        assert_eq!(deployments[0].commit, None);
+        assert!(deployments[1..].iter().all(|one| one.commit == commit));
+        let line = |one: &DeploymentView| format!(":{} {}", one.definition, one.status);
+        deployments.iter().map(line).collect::<Vec<_>>().join(", ")
+    };
+    insta::assert_snapshot!(statuses(0), @":41 SUCCESSFUL");
+    insta::assert_snapshot!(statuses(30), @":41 SUCCESSFUL, :42 IN_PROGRESS");
+    insta::assert_snapshot!(statuses(61), @":41 SUCCESSFUL, :42 ROLLBACK_IN_PROGRESS");
+    insta::assert_snapshot!(statuses(600), @":41 SUCCESSFUL, :42 ROLLBACK_SUCCESSFUL");
+    assert_eq!(world.services().deployments("staging", "unknown"), []);
+}
