@@ -31,14 +31,15 @@ token and no network is needed. RUST_LOG=pipehook=info shows the functions' own 
 
 const EXAMPLES: &str = "\
 Examples:
-  pipehook demo                          five pushes, from the delivery to the last status
+  pipehook demo                          six pushes, from the delivery to the last status
+  pipehook demo --story rollback         one story: a deploy that ECS rolls back
   pipehook demo --speed 10 --json        the same in seconds, for a script
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Tells three stories, and checks that GitHub holds the truth in the end
+    /// Tells stories of pushes, and checks that GitHub holds the truth in the end
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
@@ -65,7 +66,7 @@ pub enum Error {
     /// The demo's limit of time is over.
     #[error("it took too long; missing: {}", missing.join("; "))]
     TooLong { missing: Vec<String> },
-    /// What GitHub holds in the end and what CodePipeline did are not the same.
+    /// What GitHub holds in the end and what CodePipeline and ECS did are not the same.
     #[error("GitHub does not hold the truth:{}", listed(.0))]
     NotTrue(Vec<String>),
     #[error("it could not be set up: {0}")]

@@ -57,6 +57,13 @@ impl Pace {
         Timestamp::from_millis(state.world_millis as u64)
     }
 
+    /// From now on it is so many times as fast as real time.
+    pub(super) fn set_rate(&self, rate: f64) {
+        let mut state = self.state();
+        state.catch_up();
+        state.rate = rate;
+    }
+
     pub(super) fn clock(&self) -> Clock {
         let pace = self.clone();
         Clock::from_fn(move || pace.now())
@@ -104,5 +111,9 @@ mod tests {
         drop(at_work);
         std::thread::sleep(Duration::from_millis(2));
         assert!(pace.now().since(before) > Duration::from_secs(86_400));
+        pace.set_rate(1.0);
+        let before = pace.now();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(pace.now().since(before) <= LONGEST_STEP);
     }
 }

@@ -8,11 +8,11 @@ use console::{Term, style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::story;
-use super::truth::{Held, Untruth};
+use super::truth::Held;
 use crate::cli::show;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
-use crate::standin::{ExecutionView, PostedStatus};
+use crate::standin::{DeploymentView, ExecutionView, PostedStatus};
 
 /// Standard output, for people or for programs.
 pub(super) enum Screen {
@@ -77,7 +77,7 @@ impl Screen {
                 (None, Some(stage)) => (execution.id.clone(), format!("waits for {}", stage.name)),
                 (None, None) => continue,
             };
-            let expected = runs.map(|stage| story::expected(&stage.name));
+            let expected = runs.and_then(|stage| story::expected(&stage.name));
             let bars = &human.bars;
             let entry = human.running.entry(key.clone()).or_insert_with(|| {
                 let bar = bars.add(ProgressBar::no_length().with_style(look(expected)));
@@ -100,37 +100,48 @@ impl Screen {
         });
     }
 
-    /// The end: what GitHub holds about each commit, beside what CodePipeline says, and whether that is the truth.
-    pub(super) fn table(
-        &self,
-        messages: &[&str],
-        held: &[(String, Held)],
-        executions: &[ExecutionView],
-        untruths: &[Untruth],
-    ) -> io::Result<()> {
+    /// The end: what GitHub holds about each commit, beside what AWS says, and whether that is the truth.
+    pub(super) fn table(&self, rows: &[Row]) -> io::Result<()> {
         let Self::Human(human) = self else { return Ok(()) };
-        let head = format!("{:<9}{:<37}{:<49}{:<14}true", "commit", "push", "GitHub holds", "CodePipeline");
+        let head =
+            format!("{:<9}{:<37}{:<44}{:<14}{:<14}true", "commit", "push", "GitHub holds", "CodePipeline", "ECS");
         human.line(&format!("\n{}", style(head).dim()))?;
-        for ((sha, held), message) in held.iter().zip(messages) {
-            let execution = executions.iter().find(|one| one.commit.as_ref() == Some(sha));
-            let own = held.values().min_by_key(|status| status.context.len());
-            let own = own.map_or_else(|| format!("{:<9}", "nothing"), |own| show::state(own.state, 9));
-            let stages: Vec<_> = execution.iter().flat_map(|one| &one.stages).collect();
-            let of_stage = |name: &str| {
-                let mut statuses = held.values();
-                statuses.find(|status| status.context.ends_with(&format!("/{name}")))
-            };
-            let marks: Vec<_> = stages
-                .iter()
-                .filter_map(|stage| Some(format!("{} {}", stage.name, show::mark(of_stage(&stage.name)?.state))))
-                .collect();
-            let marks = console::pad_str(&marks.join("  "), 40, console::Alignment::Left, None).into_owned();
-            let is_true = !untruths.iter().any(|untruth| untruth.sha == *sha);
-            let verdict = if is_true { style("yes").green() } else { style("NO").red().bold() };
-            let status = execution.map_or("not started", |one| one.status);
-            human.line(&format!("{:<9}{message:<37}{own}{marks}{status:<14}{verdict}", show::short(sha)))?;
-        }
-        Ok(())
+        rows.iter().try_for_each(|row| human.line(&row.line()))
+    }
+}
+
+/// What is known of a commit in the end.
+pub(super) struct Row {
+    pub(super) sha: String,
+    pub(super) message: &'static str,
+    pub(super) held: Held,
+    pub(super) execution: Option<ExecutionView>,
+    pub(super) deployment: Option<DeploymentView>,
+    pub(super) is_true: bool,
+}
+
+impl Row {
+    fn line(&self) -> String {
+        let own = self.held.values().min_by_key(|status| status.context.len());
+        let own = own.map_or_else(|| format!("{:<9}", "nothing"), |own| show::state(own.state, 9));
+        let of_stage = |name: &str| {
+            let mut statuses = self.held.values();
+            statuses.find(|status| status.context.ends_with(&format!("/{name}")))
+        };
+        let stages = self.execution.iter().flat_map(|execution| &execution.stages);
+        let marks =
+            stages.filter_map(|stage| Some(format!("{} {}", stage.name, show::mark(of_stage(&stage.name)?.state))));
+        let marks = marks.collect::<Vec<_>>().join("  ");
+        let marks = console::pad_str(&marks, 35, console::Alignment::Left, None);
+        let status = self.execution.as_ref().map_or("not started", |execution| execution.status);
+        let ecs = match &self.deployment {
+            Some(DeploymentView { status: "SUCCESSFUL", definition, .. }) => format!("deployed :{definition}"),
+            Some(DeploymentView { status: "ROLLBACK_SUCCESSFUL", .. }) => "rolled back".to_owned(),
+            Some(other) => other.status.to_lowercase().replace('_', " "),
+            None => "-".to_owned(),
+        };
+        let verdict = if self.is_true { style("yes").green() } else { style("NO").red().bold() };
+        format!("{:<9}{:<37}{own}{marks}{status:<14}{ecs:<14}{verdict}", show::short(&self.sha), self.message)
     }
 }
 

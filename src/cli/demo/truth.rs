@@ -1,10 +1,13 @@
 //! Whether what GitHub holds in the end is the truth.
 //!
+//! The truth is what CodePipeline did, unless ECS has gone back on it: an execution whose deploy was rolled back has
+//! failed, whatever CodePipeline calls it.
+//!
 //! Invariant: nothing here is shared with the code that computes the statuses, so that a mistake there is seen here.
 
 use std::collections::BTreeMap;
 
-use crate::standin::{ExecutionView, State, Status};
+use crate::standin::{DeploymentView, ExecutionView, State, Status};
 
 /// What GitHub holds about a commit, by context.
 pub(super) type Held = BTreeMap<String, Status>;
@@ -19,15 +22,65 @@ pub(super) struct Untruth {
     pub(super) what: String,
 }
 
-/// Holds what GitHub has about each pushed commit against the pipeline's executions, oldest first.
-pub(super) fn untruths(pipeline: &str, held: &[(String, Held)], executions: &[ExecutionView]) -> Vec<Untruth> {
+/// What AWS did, as the stand-ins know it themselves.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    pub(super) pipeline: &'static str,
+    /// The stage that deploys.
+    pub(super) deploys_in: &'static str,
+    /// The service that it deploys to.
+    pub(super) service: &'static str,
+    /// Oldest first.
+    pub(super) executions: Vec<ExecutionView>,
+    /// Oldest first.
+    pub(super) deployments: Vec<DeploymentView>,
+}
+
+impl Evidence {
+    pub(super) fn execution_of(&self, sha: &str) -> Option<&ExecutionView> {
+        self.executions.iter().find(|execution| execution.commit.as_deref() == Some(sha))
+    }
+
+    /// The last time that a commit was deployed.
+    pub(super) fn deployment_of(&self, sha: &str) -> Option<&DeploymentView> {
+        self.deployments.iter().rfind(|deployment| deployment.commit.as_deref() == Some(sha))
+    }
+
+    /// What became of the deploy of an execution whose deploy stage has begun: whether the service came to run it, and
+    /// in which words ECS says so.
+    fn deploy_of(&self, execution: &ExecutionView) -> Option<Deploy<'_>> {
+        execution.stage(self.deploys_in)?;
+        let deployment = self.deployment_of(execution.commit.as_deref().unwrap_or_default());
+        Some(match deployment {
+            Some(deployment) if deployment.status == "SUCCESSFUL" => Deploy::Runs(deployment.definition),
+            Some(DeploymentView { status: status @ ("IN_PROGRESS" | "ROLLBACK_IN_PROGRESS"), .. }) => {
+                Deploy::IsAtWork(status)
+            }
+            Some(deployment) => Deploy::Failed(deployment.status),
+            None => Deploy::NeverCame,
+        })
+    }
+}
+
+/// What ECS made of a deploy.
+enum Deploy<'a> {
+    /// With the number of its task definition.
+    Runs(u32),
+    IsAtWork(&'a str),
+    Failed(&'a str),
+    NeverCame,
+}
+
+/// Holds what GitHub has about each commit that was pushed to a pipeline against what became of it.
+pub(super) fn untruths(evidence: &Evidence, held: &[(String, Held)]) -> Vec<Untruth> {
+    let executions = &evidence.executions;
     let mut found = Vec::new();
     for (sha, held) in held {
         let mut say = |what: String| found.push(Untruth { sha: sha.clone(), what });
         let own: Vec<usize> =
             (0..executions.len()).filter(|at| executions[*at].commit.as_deref() == Some(sha)).collect();
         match own[..] {
-            [at] => check(pipeline, held, &executions[at], &executions[at + 1..], &mut say),
+            [at] => check(evidence, held, &executions[at], &executions[at + 1..], &mut say),
             _ => say(format!("it was to be started once, and was started {} times", own.len())),
         }
     }
@@ -45,13 +98,13 @@ pub(super) fn untruths(pipeline: &str, held: &[(String, Held)], executions: &[Ex
 
 /// Checks one execution; `newer` are those that began after it.
 fn check(
-    pipeline: &str,
+    evidence: &Evidence,
     held: &Held,
     execution: &ExecutionView,
     newer: &[ExecutionView],
     say: &mut impl FnMut(String),
 ) {
-    let own = format!("codepipeline/{pipeline}");
+    let own = format!("codepipeline/{}", evidence.pipeline);
     for (context, status) in held {
         if status.state == State::Pending {
             say(format!("{context} is left pending"));
@@ -75,7 +128,21 @@ fn check(
             return;
         }
     };
-    expect(held, &own, wanted, execution.status, say);
+    let deploy = evidence.deploy_of(execution);
+    if let Some(Deploy::IsAtWork(status)) = deploy {
+        say(format!("ECS is not done with it: {status}"));
+        return;
+    }
+    let broken = match deploy {
+        Some(Deploy::Failed(status)) => Some(format!("ECS says {status}")),
+        Some(Deploy::NeverCame) if wanted == State::Success => Some("ECS never deployed it".to_owned()),
+        _ => None,
+    };
+    let says = |status: &str| format!("CodePipeline says {status}");
+    match &broken {
+        Some(because) => expect(held, &own, State::Failure, because, say),
+        None => expect(held, &own, wanted, &says(execution.status), say),
+    }
     if execution.status == "Superseded" && !names_a_newer_commit(held.get(&own), newer) {
         say(format!("{own} does not say which newer commit superseded it"));
     }
@@ -87,16 +154,31 @@ fn check(
             "Failed" => State::Failure,
             _ => State::Error,
         };
-        expect(held, &context, wanted, status, say);
+        match broken.as_ref().filter(|_| stage.name == evidence.deploys_in) {
+            Some(because) => expect(held, &context, State::Failure, because, say),
+            None => expect(held, &context, wanted, &says(status), say),
+        }
     }
+    if let Some(Deploy::Runs(definition)) = deploy {
+        let runs = format!("{}:{definition}", evidence.service);
+        let mut says_of = held.iter().filter_map(|(context, status)| Some((context, said_to_run(status)?)));
+        if let Some((context, said)) = says_of.find(|(_, said)| *said != runs) {
+            say(format!("{context} says that {said} runs, but it was deployed as {runs}"));
+        }
+    }
+}
+
+/// The revision that a status says is running.
+fn said_to_run(status: &Status) -> Option<&str> {
+    status.description.as_deref()?.split_once(" runs since ")?.0.rsplit(' ').next()
 }
 
 fn expect(held: &Held, context: &str, wanted: State, because: &str, say: &mut impl FnMut(String)) {
     match held.get(context) {
-        None => say(format!("{context} is missing, though CodePipeline says {because}")),
+        None => say(format!("{context} is missing, though {because}")),
         // That it is pending was said already.
         Some(status) if status.state == wanted || status.state == State::Pending => {}
-        Some(status) => say(format!("{context} is {}, but CodePipeline says {because}", name(status))),
+        Some(status) => say(format!("{context} is {}, but {because}", name(status))),
     }
 }
 
@@ -120,7 +202,7 @@ mod tests {
     const NEW: &str = "2222222bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
     fn execution(sha: &str, status: &'static str, stages: [Option<&'static str>; 2]) -> ExecutionView {
-        let stages = ["Source", "Build"].iter().zip(stages);
+        let stages = [("Source", stages[0]), ("Build", stages[1])];
         ExecutionView {
             id: format!("execution of {sha}"),
             status,
@@ -128,8 +210,15 @@ mod tests {
             variables: Vec::new(),
             started: Timestamp::default(),
             updated: Timestamp::default(),
-            stages: stages.map(|(name, status)| StageView { name: (*name).to_owned(), status }).collect(),
+            stages: stages.map(|(name, status)| StageView { name: name.to_owned(), status }).to_vec(),
         }
+    }
+
+    /// One that CodePipeline calls a success, with a stage that deploys.
+    fn deployed() -> ExecutionView {
+        let mut execution = execution(OLD, "Succeeded", [Some("Succeeded"), Some("Succeeded")]);
+        execution.stages.push(StageView { name: "Staging".to_owned(), status: Some("Succeeded") });
+        execution
     }
 
     fn held(sha: &str, statuses: &[(&str, State, &str)]) -> (String, Held) {
@@ -148,7 +237,28 @@ mod tests {
     }
 
     fn found(held: &[(String, Held)], executions: &[ExecutionView]) -> String {
-        let found = untruths("app", held, executions);
+        found_beside(held, executions, &[])
+    }
+
+    /// The same where ECS was told to deploy: the commit, the number of the task definition, and what became of it.
+    fn found_beside(
+        held: &[(String, Held)],
+        executions: &[ExecutionView],
+        deployments: &[(&str, u32, &'static str)],
+    ) -> String {
+        let deployment = |(sha, definition, status): &(&str, u32, &'static str)| DeploymentView {
+            commit: Some((*sha).to_owned()),
+            definition: *definition,
+            status,
+        };
+        let evidence = Evidence {
+            pipeline: "app",
+            deploys_in: "Staging",
+            service: "app",
+            executions: executions.to_vec(),
+            deployments: deployments.iter().map(deployment).collect(),
+        };
+        let found = untruths(&evidence, held);
         let lines = found.iter().map(|untruth| format!("{:.7} {}", untruth.sha, untruth.what));
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -156,6 +266,7 @@ mod tests {
     const RUN: &str = "codepipeline/app";
     const SOURCE: &str = "codepipeline/app/Source";
     const BUILD: &str = "codepipeline/app/Build";
+    const STAGING: &str = "codepipeline/app/Staging";
     const GREEN: [(&str, State, &str); 3] =
         [(RUN, State::Success, ""), (SOURCE, State::Success, ""), (BUILD, State::Success, "")];
 
@@ -201,6 +312,38 @@ mod tests {
             found(&[blames_itself, held(NEW, &GREEN)], &superseded()),
             @"1111111 codepipeline/app does not say which newer commit superseded it"
         );
+    }
+
+    #[test]
+    fn a_deploy_that_ecs_undid_is_no_success_whatever_codepipeline_says() {
+        let green = held(OLD, &[GREEN[0], GREEN[1], GREEN[2], (STAGING, State::Success, "")]);
+        let red = held(OLD, &[(RUN, State::Failure, ""), GREEN[1], GREEN[2], (STAGING, State::Failure, "Rolled back")]);
+        let undone = [(OLD, 42, "ROLLBACK_SUCCESSFUL")];
+        assert_eq!(found_beside(std::slice::from_ref(&red), &[deployed()], &undone), "");
+        insta::assert_snapshot!(found_beside(std::slice::from_ref(&green), &[deployed()], &undone), @r"
+        1111111 codepipeline/app is success, but ECS says ROLLBACK_SUCCESSFUL
+        1111111 codepipeline/app/Staging is success, but ECS says ROLLBACK_SUCCESSFUL
+        ");
+        insta::assert_snapshot!(found_beside(std::slice::from_ref(&green), &[deployed()], &[]), @r"
+        1111111 codepipeline/app is success, but ECS never deployed it
+        1111111 codepipeline/app/Staging is success, but ECS never deployed it
+        ");
+        let at_work = [(OLD, 42, "IN_PROGRESS")];
+        insta::assert_snapshot!(found_beside(&[green], &[deployed()], &at_work), @"1111111 ECS is not done with it: IN_PROGRESS");
+        insta::assert_snapshot!(found_beside(&[red], &[deployed()], &[(OLD, 42, "SUCCESSFUL")]), @r"
+        1111111 codepipeline/app is failure, but CodePipeline says Succeeded
+        1111111 codepipeline/app/Staging is failure, but CodePipeline says Succeeded
+        ");
+    }
+
+    #[test]
+    fn another_revision_than_the_deployed_one_is_found() {
+        let says = |text| {
+            let shown = [(RUN, State::Success, text), GREEN[1], GREEN[2], (STAGING, State::Success, "")];
+            found_beside(&[held(OLD, &shown)], &[deployed()], &[(OLD, 42, "SUCCESSFUL"), (NEW, 43, "SUCCESSFUL")])
+        };
+        assert_eq!(says("Deployed 1111111 in 4 m; app:42 runs since 14:03 UTC"), "");
+        insta::assert_snapshot!(says("Deployed 1111111 in 4 m; app:43 runs since 14:03 UTC"), @"1111111 codepipeline/app says that app:43 runs, but it was deployed as app:42");
     }
 
     #[test]
