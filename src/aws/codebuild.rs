@@ -69,7 +69,7 @@ fn of_build(build: &types::Build, now: Timestamp) -> Build {
             url: logs.and_then(|logs| logs.deep_link.clone()),
             group: logs.and_then(|logs| logs.group_name.clone()),
             stream: logs.and_then(|logs| logs.stream_name.clone()),
-            lines: Vec::new(),
+            ..Log::default()
         },
     }
 }

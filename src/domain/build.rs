@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::log::Annotation;
 use super::time::Timestamp;
 
 /// A build as it stands now.
@@ -31,13 +32,16 @@ pub struct Failure {
     pub reason: Option<String>,
 }
 
-/// Where a build's log is, and its last lines where they were read.
+/// Where a build's log is, and what was read of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     pub url: Option<String>,
     pub group: Option<String>,
     pub stream: Option<String>,
+    /// Its last lines, fit to be shown: without secrets and colours.
     pub lines: Vec<String>,
+    /// What it says about lines of the repository's files.
+    pub annotations: Vec<Annotation>,
 }
 
 /// A phase that prepares the build is worth a word only where it lasts.

@@ -8,6 +8,7 @@ pub mod check;
 pub mod deployment;
 pub mod event;
 pub mod execution;
+pub mod log;
 pub mod report;
 pub mod rollout;
 pub mod route;
