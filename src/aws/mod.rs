@@ -6,13 +6,21 @@
 //! than the rest of the SDK's start.
 
 #[cfg(feature = "worker")]
+pub mod addresses;
+#[cfg(feature = "worker")]
 pub mod codebuild;
 #[cfg(feature = "worker")]
 pub mod codepipeline;
 #[cfg(feature = "worker")]
 pub mod ecs;
 #[cfg(feature = "worker")]
+pub mod logs;
+#[cfg(feature = "worker")]
+mod signed;
+#[cfg(feature = "worker")]
 mod unread;
+#[cfg(feature = "worker")]
+mod xml;
 
 use std::time::Duration;
 

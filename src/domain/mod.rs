@@ -3,6 +3,7 @@
 //! Invariant: nothing in here is async, does I/O, reads a clock or the environment, or knows an SDK's or a wire
 //! format's type. What comes in is mapped to these types at the edges; what goes out is decided here.
 
+pub mod address;
 pub mod build;
 pub mod check;
 pub mod deployment;

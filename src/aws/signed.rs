@@ -1,0 +1,267 @@
+//! Requests to services of which pipehook needs one small read: signed by hand, sent as the SDK's own clients send theirs.
+//!
+//! The SDK's crates for EC2, Elastic Load Balancing and CloudWatch Logs hold hundreds of operations, of which five are
+//! called here; they would cost minutes of compile time. What their clients take from the environment holds here too:
+//! credentials, region, endpoints, connections.
+//!
+//! What is read this way decorates a report. So there is one attempt, and little patience.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::ErrorMetadata;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::ServiceConfigKey;
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::unread::{Unread, sort};
+use super::xml::Element;
+
+/// For a call, from the connection to the last byte of the answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What tells one service from another on the wire (botocore: `metadata` of the service's model).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Service {
+    /// The service's id, of which the names of its settings are made: `AWS_ENDPOINT_URL_` and the id in capitals with `_`
+    /// for blanks.
+    pub id: &'static str,
+    /// The first part of its host's name, and its name in signatures.
+    pub name: &'static str,
+    /// `Version` of the query protocols, or the prefix of `X-Amz-Target`.
+    pub version: &'static str,
+}
+
+/// A client of one service.
+#[derive(Clone, Debug)]
+pub(super) struct Signed {
+    service: Service,
+    region: String,
+    /// Without a slash at its end.
+    endpoint: String,
+    credentials: Option<SharedCredentialsProvider>,
+    operation: Option<Operation<HttpRequest, Bytes, ErrorMetadata>>,
+}
+
+impl Signed {
+    pub(super) fn new(sdk_config: &SdkConfig, service: Service) -> Self {
+        let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
+        let endpoint = endpoint(sdk_config, service, &region);
+        let timeouts = sdk_config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        let timeouts = timeouts.operation_timeout(PATIENCE).operation_attempt_timeout(PATIENCE).build();
+        let operation = sdk_config.http_client().map(|http_client| {
+            Operation::builder()
+                .service_name(service.id)
+                .operation_name("Read")
+                .http_client(http_client)
+                .endpoint_url(&endpoint)
+                .timeout_config(timeouts)
+                .no_auth()
+                .no_retry()
+                .serializer(Ok)
+                .deserializer(answer)
+                .build()
+        });
+        Self { service, region, endpoint, credentials: sdk_config.credentials_provider(), operation }
+    }
+
+    /// Calls an action in the query protocol of EC2 and its kin, which answers with XML.
+    pub(super) async fn query(&self, action: &str, parameters: &[(String, &str)]) -> Result<Element, Unread> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("Action", action).append_pair("Version", self.service.version);
+        form.extend_pairs(parameters);
+        let headers = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+        let answer = self.call(&headers, form.finish()).await?;
+        let text = std::str::from_utf8(&answer).map_err(|error| nonsense(action, error))?;
+        Element::parse(text).map_err(|error| nonsense(action, error))
+    }
+
+    /// Calls an operation in the JSON protocol, version 1.1.
+    pub(super) async fn json(&self, operation: &str, input: &Value) -> Result<Value, Unread> {
+        let target = format!("{}.{operation}", self.service.version);
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let answer = self.call(&headers, input.to_string()).await?;
+        serde_json::from_slice(&answer).map_err(|error| nonsense(operation, error))
+    }
+
+    async fn call(&self, headers: &[(&str, &str)], body: String) -> Result<Bytes, Unread> {
+        let operation = self.operation.as_ref().ok_or_else(|| Unread::ForGood("no HTTP client".to_owned()))?;
+        let request = self.request(headers, body).await?;
+        operation.invoke(request).await.map_err(sort)
+    }
+
+    async fn request(&self, headers: &[(&str, &str)], body: String) -> Result<HttpRequest, Unread> {
+        let credentials = self.credentials.as_ref().ok_or_else(|| Unread::ForGood("no credentials".to_owned()))?;
+        let credentials = credentials.provide_credentials().await;
+        let identity = credentials.map_err(|error| Unread::ForNow(format!("no credentials: {error}")))?.into();
+        self.signed(headers, body, &identity)
+            .map_err(|error| Unread::ForGood(format!("a request can't be made: {error}")))
+    }
+
+    fn signed(
+        &self,
+        headers: &[(&str, &str)],
+        body: String,
+        identity: &aws_smithy_runtime_api::client::identity::Identity,
+    ) -> Result<HttpRequest, Box<dyn std::error::Error + Send + Sync>> {
+        let parameters = v4::SigningParams::builder()
+            .identity(identity)
+            .region(&self.region)
+            .name(self.service.name)
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()?;
+        let address = format!("{}/", self.endpoint);
+        let signable = SignableBody::Bytes(body.as_bytes());
+        let signable = SignableRequest::new("POST", address, headers.iter().copied(), signable)?;
+        let (instructions, _) = sign(signable, &parameters.into())?.into_parts();
+        // The rest of the address is put in front when it is sent.
+        let request =
+            headers.iter().fold(http::Request::post("/"), |request, (name, value)| request.header(*name, *value));
+        let mut request = request.header("user-agent", USER_AGENT).body(SdkBody::from(body))?;
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request.try_into()?)
+    }
+}
+
+/// Shows in CloudTrail who asked.
+const USER_AGENT: &str = concat!("pipehook/", env!("CARGO_PKG_VERSION"));
+
+/// Where a service is, by the same settings as for the SDK's clients: its own, the common one, or its usual place.
+fn endpoint(sdk_config: &SdkConfig, service: Service, region: &str) -> String {
+    let key =
+        ServiceConfigKey::builder().service_id(service.id).env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let own = key.ok().and_then(|key| sdk_config.service_config()?.load_config(key));
+    let set = own.or_else(|| sdk_config.endpoint_url().map(str::to_owned));
+    let usual = || {
+        // botocore's endpoint rules: in GovCloud the plain names are the ones that keep to FIPS.
+        let has_fips_name = sdk_config.use_fips() == Some(true) && !region.starts_with("us-gov-");
+        let fips = if has_fips_name { "-fips" } else { "" };
+        let domain = match region {
+            region if region.starts_with("cn-") => "amazonaws.com.cn",
+            region if region.starts_with("eusc-") => "amazonaws.eu",
+            _ => "amazonaws.com",
+        };
+        format!("https://{}{fips}.{region}.{domain}", service.name)
+    };
+    set.unwrap_or_else(usual).trim_end_matches('/').to_owned()
+}
+
+fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<ErrorMetadata>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if response.status().is_success() {
+        return Ok(Bytes::copy_from_slice(body));
+    }
+    Err(OrchestratorError::operation(refusal(body)))
+}
+
+/// The error in an answer: `__type` and `message` in JSON, or an `Error` with its `Code` and `Message`, which EC2 puts one
+/// level deeper than the others.
+fn refusal(body: &[u8]) -> ErrorMetadata {
+    let mut error = ErrorMetadata::builder();
+    if let Ok(json) = serde_json::from_slice::<Value>(body) {
+        if let Some(kind) = json["__type"].as_str() {
+            error = error.code(kind.rsplit('#').next().unwrap_or(kind));
+        }
+        if let Some(message) = json["message"].as_str().or_else(|| json["Message"].as_str()) {
+            error = error.message(message);
+        }
+    } else if let Some(xml) = std::str::from_utf8(body).ok().and_then(|text| Element::parse(text).ok()) {
+        let found = xml.find("Error");
+        if let Some(code) = found.and_then(|found| found.text("Code")) {
+            error = error.code(code);
+        }
+        if let Some(message) = found.and_then(|found| found.text("Message")) {
+            error = error.message(message);
+        }
+    }
+    error.build()
+}
+
+fn nonsense(operation: &str, error: impl std::fmt::Display) -> Unread {
+    Unread::ForNow(format!("the answer to {operation} can't be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::Region;
+    use aws_credential_types::Credentials;
+    use aws_smithy_runtime_api::client::identity::Identity;
+
+    use super::*;
+
+    const LOGS: Service = Service { id: "CloudWatch Logs", name: "logs", version: "Logs_20140328" };
+
+    fn config(region: &'static str) -> aws_types::sdk_config::Builder {
+        SdkConfig::builder().region(Region::new(region))
+    }
+
+    #[test]
+    fn a_service_is_where_the_sdks_clients_would_look_for_it() {
+        let of = |config: aws_types::sdk_config::Builder| {
+            let config = config.build();
+            endpoint(&config, LOGS, config.region().unwrap().as_ref())
+        };
+        assert_eq!(of(config("eu-central-1")), "https://logs.eu-central-1.amazonaws.com");
+        assert_eq!(of(config("cn-north-1")), "https://logs.cn-north-1.amazonaws.com.cn");
+        assert_eq!(of(config("us-east-1").use_fips(true)), "https://logs-fips.us-east-1.amazonaws.com");
+        assert_eq!(of(config("us-gov-west-1").use_fips(true)), "https://logs.us-gov-west-1.amazonaws.com");
+        assert_eq!(of(config("us-east-1").endpoint_url("http://127.0.0.1:4566/")), "http://127.0.0.1:4566");
+    }
+
+    #[derive(Debug)]
+    struct Settings;
+
+    impl aws_types::service_config::LoadServiceConfig for Settings {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            (key.service_id() == "CloudWatch Logs" && key.env() == "AWS_ENDPOINT_URL").then(|| "http://logs".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_services_own_endpoint_comes_before_the_common_one() {
+        let config = config("us-east-1").endpoint_url("http://common").service_config(Settings).build();
+        assert_eq!(endpoint(&config, LOGS, "us-east-1"), "http://logs");
+    }
+
+    #[test]
+    fn a_request_is_signed_for_its_host_service_and_region() {
+        let config = config("us-east-1").endpoint_url("http://127.0.0.1:4566").build();
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("session".to_owned()), None, "test");
+        let headers = [("x-amz-target", "Logs_20140328.GetLogEvents")];
+        let request =
+            Signed::new(&config, LOGS).signed(&headers, "{}".to_owned(), &Identity::from(credentials)).unwrap();
+        let authorization = request.headers().get("authorization").unwrap();
+        let (scope, rest) = authorization.split_once("/us-east-1/logs/aws4_request, ").unwrap();
+        assert!(scope.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{scope}");
+        assert!(
+            rest.starts_with("SignedHeaders=host;x-amz-date;x-amz-security-token;x-amz-target, Signature="),
+            "{rest}"
+        );
+        assert_eq!((request.method(), request.uri()), ("POST", "/"));
+    }
+
+    #[test]
+    fn an_error_is_read_in_each_of_the_protocols() {
+        let read = |body: &str| {
+            let error = refusal(body.as_bytes());
+            format!("{} {}", error.code().unwrap_or("-"), error.message().unwrap_or("-"))
+        };
+        let of_logs = r#"{"__type":"com.amazon#ResourceNotFoundException","message":"No such stream."}"#;
+        assert_eq!(read(of_logs), "ResourceNotFoundException No such stream.");
+        let of_ec2 = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>No.</Message></Error></Errors>\
+                      <RequestID>1</RequestID></Response>";
+        assert_eq!(read(of_ec2), "UnauthorizedOperation No.");
+        let of_elb = "<ErrorResponse xmlns=\"urn:x\"><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code>\
+                      <Message>It's &quot;gone&quot;</Message></Error></ErrorResponse>";
+        assert_eq!(read(of_elb), "TargetGroupNotFound It's \"gone\"");
+        assert_eq!(read("<html>Bad gateway"), "- -");
+    }
+}
