@@ -30,13 +30,6 @@ pub struct Ecs {
     client: Client,
 }
 
-/// A service, and where it is reached.
-pub struct ServiceReading {
-    pub service: Service,
-    /// The target groups in which its tasks are.
-    pub target_groups: Vec<String>,
-}
-
 impl Ecs {
     pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
         Self { client: Client::new(sdk_config) }
@@ -50,12 +43,8 @@ impl Ecs {
         action: &ActionRun,
         before: Option<&Rollout>,
         now: Timestamp,
-    ) -> Result<ServiceReading, Unread> {
-        let answer = self.client.describe_services().cluster(cluster).services(name).send().await.map_err(sort)?;
-        let found = answer.services.unwrap_or_default().into_iter().next();
-        let found = found.ok_or_else(|| Unread::ForGood(format!("ECS has no service {name} in cluster {cluster}")))?;
-        let target_groups =
-            found.load_balancers().iter().filter_map(|balancer| balancer.target_group_arn.clone()).collect();
+    ) -> Result<Service, Unread> {
+        let found = self.described(cluster, name).await?;
         let mut service = service(name, &found);
         if needs_history(&service, action, before, now) {
             service.history = match self.history(cluster, name, action).await {
@@ -68,7 +57,24 @@ impl Ecs {
                 }
             };
         }
-        Ok(ServiceReading { service, target_groups })
+        Ok(service)
+    }
+
+    async fn described(&self, cluster: &str, name: &str) -> Result<types::Service, Unread> {
+        let answer = self.client.describe_services().cluster(cluster).services(name).send().await.map_err(sort)?;
+        let found = answer.services.unwrap_or_default().into_iter().next();
+        found.ok_or_else(|| Unread::ForGood(format!("ECS has no service {name} in cluster {cluster}")))
+    }
+
+    /// The target groups in which a service's tasks are, or will be once blue and green have changed places.
+    pub async fn target_groups(&self, cluster: &str, name: &str) -> Result<Vec<String>, Unread> {
+        let found = self.described(cluster, name).await?;
+        let groups = found.load_balancers().iter().flat_map(|balancer| {
+            let alternate = balancer.advanced_configuration.as_ref();
+            let alternate = alternate.and_then(|configuration| configuration.alternate_target_group_arn.clone());
+            balancer.target_group_arn.clone().into_iter().chain(alternate)
+        });
+        Ok(groups.collect())
     }
 
     /// The service's deployments since shortly before the action began.
@@ -133,6 +139,13 @@ impl Ecs {
         Ok(ids.next())
     }
 
+    /// The port that tasks of a revision listen on, as their definition says.
+    pub async fn port(&self, revision: &Revision) -> Result<Option<u16>, Unread> {
+        let call = self.client.describe_task_definition().task_definition(revision.to_string());
+        let definition = call.send().await.map_err(sort)?.task_definition;
+        Ok(definition.and_then(|definition| port(definition.container_definitions())))
+    }
+
     async fn tasks(
         &self,
         cluster: &str,
@@ -151,6 +164,18 @@ impl Ecs {
             |task: &Task| task.task_definition_arn.as_deref().and_then(Revision::parse).as_ref() == Some(revision);
         Ok(tasks.into_iter().filter(is_of).collect())
     }
+}
+
+/// The port that is said to speak HTTP, or else the first that an essential container listens on.
+fn port(containers: &[types::ContainerDefinition]) -> Option<u16> {
+    let is_essential = |container: &&types::ContainerDefinition| container.essential.unwrap_or(true);
+    let mappings = || containers.iter().filter(is_essential).flat_map(types::ContainerDefinition::port_mappings);
+    let is_tcp = |mapping: &&types::PortMapping| !matches!(mapping.protocol, Some(types::TransportProtocol::Udp));
+    let is_http = |mapping: &&types::PortMapping| {
+        matches!(mapping.app_protocol, Some(types::ApplicationProtocol::Http | types::ApplicationProtocol::Http2))
+    };
+    let mapping = mappings().find(is_http).or_else(|| mappings().find(is_tcp))?;
+    u16::try_from(mapping.container_port?).ok().filter(|port| *port > 0)
 }
 
 fn service(name: &str, found: &types::Service) -> Service {
@@ -239,4 +264,24 @@ fn cause(task: &Task) -> Option<String> {
     let of_container = || containers.iter().find_map(|container| told(&container.reason));
     let reason = Some(reason).filter(|reason| !reason.is_empty()).or_else(of_container)?;
     Some(cause_of(&reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_listens_where_its_definition_maps_a_port() {
+        let mapping = |port| types::PortMapping::builder().container_port(port);
+        let container = |mapping: types::builders::PortMappingBuilder| {
+            types::ContainerDefinition::builder().port_mappings(mapping.build())
+        };
+        let udp = container(mapping(8125).protocol(types::TransportProtocol::Udp)).build();
+        let sidecar = container(mapping(9901)).essential(false).build();
+        let app = container(mapping(8080)).build();
+        let http = container(mapping(3000).app_protocol(types::ApplicationProtocol::Http)).build();
+        assert_eq!(port(&[sidecar.clone(), udp.clone(), app.clone()]), Some(8080));
+        assert_eq!(port(&[app, http]), Some(3000));
+        assert_eq!(port(&[sidecar, udp]), None);
+    }
 }

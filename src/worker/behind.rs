@@ -5,10 +5,15 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::Worker;
 use crate::aws::codebuild::Unread;
 use crate::aws::codepipeline::PipelineError;
+use crate::domain::address;
+use crate::domain::build::Build;
 use crate::domain::execution::{ActionRun, ActionStatus, Place, Reading, Work};
+use crate::domain::log::{self, Digest};
 use crate::domain::rollout::{Progress, Rollout, judge};
 use crate::domain::time::Timestamp;
 use crate::queue::message::KnownRollout;
@@ -22,6 +27,26 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(60);
 /// The same where ECS never answered in this run, and likely never will.
 const BELIEVED_WITHOUT_ECS_AFTER: Duration = Duration::from_secs(15);
 
+/// For all that decorates a report, beside each other.
+const TIMEOUT_OF_DECORATIONS: Duration = Duration::from_secs(3);
+
+/// This long after a service runs what was deployed, its address is not asked for again where it was not found: a network
+/// interface has its own at once, and a load balancer that shows none so far has none.
+const ADDRESS_WITHIN: Duration = Duration::from_secs(2 * 60);
+
+/// Messages that are read of a failed build's log: those that are shown, what its ending adds to them, and what is said
+/// above them about lines of files.
+const LOG_MESSAGES: u32 = 200;
+
+/// What is read for its own sake, and leaves the run as it is: a reading of which nobody shows anything needs none of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Extras {
+    /// Where what was deployed answers. Not where the route itself names an `environment_url`.
+    pub address: bool,
+    /// The last lines of a failed build's log.
+    pub log: bool,
+}
+
 impl Worker {
     /// Reads an execution as it stands now, and what is behind its actions. `known` is what earlier looks found of
     /// rollouts.
@@ -31,10 +56,76 @@ impl Worker {
         execution: &str,
         source_action: Option<&str>,
         known: &[KnownRollout],
+        extras: Extras,
     ) -> Result<Reading, PipelineError> {
         let mut reading = self.pipelines.read(pipeline, execution, source_action).await?;
         self.look_behind(&mut reading.actions, known).await;
+        let actions = reading.actions.iter_mut();
+        join_all(actions.map(|action| self.decorate(action, known, extras))).await;
         Ok(reading)
+    }
+
+    /// Adds what is of use to a reader and to nothing else. What can't be read of it is left out.
+    async fn decorate(&self, action: &mut ActionRun, known: &[KnownRollout], extras: Extras) {
+        let before = known.iter().find(|known| known.is_of(action)).and_then(KnownRollout::rollout);
+        let (stage, name) = (&action.stage, &action.name);
+        let decorated = async {
+            match (&mut action.work, &action.place) {
+                (Some(Work::Build(build)), _) if extras.log => self.add_log(build).await,
+                (Some(Work::Rollout(rollout)), Some(Place::Service { cluster, service })) if extras.address => {
+                    self.add_address(cluster, service, rollout, before.as_ref()).await
+                }
+                _ => Ok(()),
+            }
+        };
+        let unread = match tokio::time::timeout(TIMEOUT_OF_DECORATIONS, decorated).await {
+            Ok(Ok(())) => return,
+            Ok(Err(unread)) => unread,
+            Err(_) => Unread::ForNow(format!("no answer in {} s", TIMEOUT_OF_DECORATIONS.as_secs())),
+        };
+        tracing::debug!(stage, action = name, %unread, "the address or the log can't be read");
+    }
+
+    /// Adds the end of a failed build's log.
+    async fn add_log(&self, build: &mut Build) -> Result<(), Unread> {
+        let has_failed = build.failure.is_some() && build.phase.is_none();
+        let (Some(group), Some(stream), true) = (&build.log.group, &build.log.stream, has_failed) else {
+            return Ok(());
+        };
+        let messages = self.logs.tail(group, stream, LOG_MESSAGES).await?;
+        let Digest { lines, annotations } = log::digest(&messages);
+        (build.log.lines, build.log.annotations) = (lines, annotations);
+        Ok(())
+    }
+
+    /// Adds where the service answers, once it runs what was deployed. An address that was found stays: it is what the
+    /// deployment has been shown with.
+    async fn add_address(
+        &self,
+        cluster: &str,
+        service: &str,
+        rollout: &mut Rollout,
+        before: Option<&Rollout>,
+    ) -> Result<(), Unread> {
+        let (Progress::Runs { since }, Some(revision), None) = (&rollout.progress, &rollout.revision, &rollout.address)
+        else {
+            return Ok(());
+        };
+        let has_just_begun = !before.is_some_and(|before| matches!(before.progress, Progress::Runs { .. }));
+        if !has_just_begun && self.clock.now().since(*since) > ADDRESS_WITHIN {
+            return Ok(());
+        }
+        let groups = self.services.target_groups(cluster, service).await?;
+        if !groups.is_empty() {
+            rollout.address = self.addresses.of_target_groups(&groups).await?;
+            return Ok(());
+        }
+        let Some(interface) = self.services.interface(cluster, service, revision).await? else { return Ok(()) };
+        let Some(public) = self.addresses.public_ip(&interface).await? else { return Ok(()) };
+        // Without its definition, the port that goes without saying is as good as any.
+        let port = self.services.port(revision).await.unwrap_or_default();
+        rollout.address = address::of_task(&public, port);
+        Ok(())
     }
 
     async fn look_behind(&self, actions: &mut [ActionRun], known: &[KnownRollout]) {
@@ -76,8 +167,8 @@ impl Worker {
         if let Some(decided) = before.filter(|before| before.is_decided()) {
             return Ok(decided.clone());
         }
-        let reading = self.services.service(cluster, service, action, before, now).await?;
-        let mut rollout = judge(&reading.service, action, before, now);
+        let found = self.services.service(cluster, service, action, before, now).await?;
+        let mut rollout = judge(&found, action, before, now);
         if let (Some(revision), None, true) = (&rollout.revision, &rollout.cause, rollout.has_failing_tasks()) {
             // The reason is of use, and not worth losing the fact over.
             rollout.cause = self.services.cause(cluster, service, revision).await.unwrap_or_default();

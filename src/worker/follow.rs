@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::behind::Extras;
 use super::tell::Tale;
 use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
@@ -187,7 +188,9 @@ impl Worker {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
                 None => {
                     let source_action = run.source_action.as_deref();
-                    let read = self.read(&run.pipeline, &run.execution, source_action, &memory.rollouts).await;
+                    let read = self
+                        .read(&run.pipeline, &run.execution, source_action, &memory.rollouts, Extras::default())
+                        .await;
                     let reading = read.map_err(|error| (error.into(), None))?;
                     (reading.snapshot(run.source()), None)
                 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::behind::Extras;
 use super::follow::{Run, STILL_MOVING, Seen};
 use super::trouble::Trouble;
 use super::{Worker, needs_mending};
@@ -41,7 +42,8 @@ impl Worker {
             tracing::debug!(pipeline = job.pipeline, "an event of a pipeline without a route");
             return Ok(());
         };
-        let read = self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[]).await;
+        let read =
+            self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[], Extras::default()).await;
         let reading = match read {
             Ok(reading) => reading,
             // One that was just started may not be found everywhere at once.

@@ -24,9 +24,11 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use crate::aws::addresses::Addresses;
 use crate::aws::codebuild::CodeBuild;
 use crate::aws::codepipeline::CodePipeline;
 use crate::aws::ecs::Ecs;
+use crate::aws::logs::Logs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time::Timestamp;
@@ -51,6 +53,8 @@ pub struct Worker {
     pub pipelines: CodePipeline,
     builds: CodeBuild,
     services: Ecs,
+    addresses: Addresses,
+    logs: Logs,
     pub clock: Clock,
     /// Region of the pipelines, for links to the console.
     pub region: String,
@@ -83,8 +87,9 @@ impl Worker {
     pub fn new(sdk_config: &SdkConfig, settings: SettingsStore, queue: Queue, clock: Clock) -> Self {
         let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
         let (pipelines, builds) = (CodePipeline::new(sdk_config), CodeBuild::new(sdk_config));
-        let services = Ecs::new(sdk_config);
-        Self { settings, queue, pipelines, builds, services, clock, region, github: Mutex::new(None) }
+        let (services, addresses, logs) = (Ecs::new(sdk_config), Addresses::new(sdk_config), Logs::new(sdk_config));
+        let github = Mutex::new(None);
+        Self { settings, queue, pipelines, builds, services, addresses, logs, clock, region, github }
     }
 
     /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back

@@ -5,6 +5,7 @@
 //! (it was pressed twice, replayed, or overtaken) does nothing.
 
 use super::Worker;
+use super::behind::Extras;
 use super::follow::Run;
 use super::tell::{Tale, execution_of};
 use super::trouble::{Cause, Trouble};
@@ -154,7 +155,7 @@ impl Worker {
         if matches!(check_run.state, Some(CheckState::Completed(Conclusion::Success | Conclusion::Skipped))) {
             return self.stale(message, job, "it has not failed");
         }
-        let read = self.read(pipeline, execution, request.source_action.as_deref(), &[]).await;
+        let read = self.read(pipeline, execution, request.source_action.as_deref(), &[], Extras::default()).await;
         let snapshot = read.map_err(|error| again(error.into()))?.snapshot(pressing.run().source());
         if !snapshot.is_final() {
             self.stale(message, job, "the execution runs")?;
