@@ -10,7 +10,7 @@ use common::{APP, Scene};
 use pipehook::local::sample;
 use pipehook::standin::{
     ActionSpec, AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, PipelineSpec, Rollout, Script,
-    StageSpec, When,
+    ServiceSpec, StageSpec, When,
 };
 
 const STAGING: &str = "codepipeline/node-server/Staging";
@@ -100,11 +100,32 @@ async fn a_failed_build_shows_the_end_of_its_log_without_secrets() {
     Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message: Error while executing command: make test. Reason: exit status 1
     ```
 
+    The log ends with:
+
+    ```text
+    [Container] 2026/01/24 22:00:09.380000 Entering phase DOWNLOAD_SOURCE
+    [Container] 2026/01/24 22:00:11.120000 Phase complete: DOWNLOAD_SOURCE State: SUCCEEDED
+    [Container] 2026/01/24 22:00:11.120000 Phase context status code:  Message: 
+    [Container] 2026/01/24 22:00:11.120000 Entering phase INSTALL
+    [Container] 2026/01/24 22:00:12.280000 Phase complete: INSTALL State: SUCCEEDED
+    [Container] 2026/01/24 22:00:12.280000 Phase context status code:  Message: 
+    [Container] 2026/01/24 22:00:12.280000 Entering phase PRE_BUILD
+    [Container] 2026/01/24 22:00:15.760000 Phase complete: PRE_BUILD State: SUCCEEDED
+    [Container] 2026/01/24 22:00:15.760000 Phase context status code:  Message: 
+    [Container] 2026/01/24 22:00:15.760000 Entering phase BUILD
+    + make test
+    using ***, password=***
+    src/server.js:12:5: error: port is not defined
+    make: *** [test] Error 1
+    [Container] 2026/01/24 22:00:50.560000 Command did not exit successfully make test exit status 1
+    [Container] 2026/01/24 22:00:50.560000 Phase complete: BUILD State: FAILED
+    ```
+
     [The whole log](https://console.aws.amazon.com/cloudwatch/home?region=us-east-1#logsV2:log-groups/log-group/$252Faws$252Fcodebuild$252Fnode-server/log-events/40021e3f-e83d-47bd-a182-c275036be86d)
     ");
     let annotations =
         run.output.annotations.iter().map(|one| format!("{}:{} {}", one.path, one.start_line, one.message));
-    insta::assert_snapshot!(annotations.collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(annotations.collect::<Vec<_>>().join("\n"), @"src/server.js:12 error: port is not defined");
 }
 
 #[tokio::test]
@@ -349,6 +370,30 @@ async fn a_deployment_goes_as_the_rollout_does() {
             ");
         }
     }
+}
+
+#[tokio::test]
+async fn a_deployment_leads_to_where_the_service_answers() {
+    let mut told = Vec::new();
+    let services: [fn(ServiceSpec) -> ServiceSpec; 4] = [
+        |service| service,
+        |service| service.behind_load_balancer(443),
+        |service| service.behind_load_balancer(8080),
+        ServiceSpec::private,
+    ];
+    for service in services {
+        let scene = Scene::with(sample::ROUTES, classic()).await;
+        scene.local.world().services().create(service(ServiceSpec::new("staging", sample::PIPELINE)));
+        scene.push("Say hello").await;
+        scene.run().await;
+        told.push(scene.deployments());
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    6d995db staging: queued, in_progress, success http://203.0.113.181:8080
+    6d995db staging: queued, in_progress, success https://node-server-1234567890.us-east-1.elb.amazonaws.com
+    6d995db staging: queued, in_progress, success http://node-server-1234567890.us-east-1.elb.amazonaws.com:8080
+    6d995db staging: queued, in_progress, success
+    ");
 }
 
 #[tokio::test]

@@ -39,14 +39,14 @@ fn scheme(listener: &Listener) -> Option<(&'static str, u16)> {
     }
 }
 
-/// The address of a task: its public address, and the port that its container listens on where that is known.
-pub fn of_task(public: &str, port: Option<u16>) -> Option<String> {
+/// The address of a task: its public address, and the port that its container listens on.
+pub fn of_task(public: &str, port: u16) -> Option<String> {
     let host = match public.parse().ok()? {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => format!("[{address}]"),
     };
-    let (scheme, usual) = if port == Some(HTTPS.1) { HTTPS } else { HTTP };
-    Some(address(scheme, usual, &host, port.unwrap_or(usual)))
+    let (scheme, usual) = if port == HTTPS.1 { HTTPS } else { HTTP };
+    Some(address(scheme, usual, &host, port))
 }
 
 fn address(scheme: &str, usual: u16, host: &str, port: u16) -> String {
@@ -90,11 +90,10 @@ mod tests {
 
     #[test]
     fn a_tasks_address_has_the_port_that_it_listens_on() {
-        assert_eq!(of_task("203.0.113.7", Some(8080)).as_deref(), Some("http://203.0.113.7:8080"));
-        assert_eq!(of_task("203.0.113.7", Some(80)).as_deref(), Some("http://203.0.113.7"));
-        assert_eq!(of_task("203.0.113.7", Some(443)).as_deref(), Some("https://203.0.113.7"));
-        assert_eq!(of_task("203.0.113.7", None).as_deref(), Some("http://203.0.113.7"));
-        assert_eq!(of_task("2001:db8::7", Some(8080)).as_deref(), Some("http://[2001:db8::7]:8080"));
-        assert_eq!(of_task("not an address", Some(80)), None);
+        assert_eq!(of_task("203.0.113.7", 8080).as_deref(), Some("http://203.0.113.7:8080"));
+        assert_eq!(of_task("203.0.113.7", 80).as_deref(), Some("http://203.0.113.7"));
+        assert_eq!(of_task("203.0.113.7", 443).as_deref(), Some("https://203.0.113.7"));
+        assert_eq!(of_task("2001:db8::7", 8080).as_deref(), Some("http://[2001:db8::7]:8080"));
+        assert_eq!(of_task("not an address", 80), None);
     }
 }

@@ -3,6 +3,7 @@
 use super::build::Build;
 use super::event::CommitSha;
 use super::execution::{ActionKind, ActionRun, ActionStatus, ExecutionSnapshot, Stage, StageStatus};
+use super::log::Annotation;
 use super::report::{Report, State, stage_context};
 use super::text;
 use super::time::Timestamp;
@@ -81,6 +82,8 @@ pub struct Page {
     pub summary: String,
     /// Markdown: why it failed, with the log's last lines.
     pub text: Option<String>,
+    /// What a failed build's log says about files.
+    pub annotations: Vec<Annotation>,
     pub buttons: Vec<Button>,
     pub conclusion: Option<Conclusion>,
     pub started: Option<Timestamp>,
@@ -100,11 +103,17 @@ pub fn page(snapshot: &ExecutionSnapshot, report: &Report, commit: &CommitSha) -
     Page {
         summary: summary(snapshot, &stages, report, commit),
         text: failures(&stages),
+        annotations: stage.map(annotations).unwrap_or_default(),
         buttons: stage.map(|stage| buttons(stage, commit)).unwrap_or_default(),
         conclusion,
         started: actions().map(|action| action.started).min(),
         completed: conclusion.and_then(|_| actions().map(|action| action.updated).max()),
     }
+}
+
+fn annotations(stage: &Stage) -> Vec<Annotation> {
+    let failed = stage.actions.iter().filter(|action| action.status == ActionStatus::Failed);
+    failed.filter_map(ActionRun::build).flat_map(|build| build.log.annotations.clone()).collect()
 }
 
 fn buttons(stage: &Stage, commit: &CommitSha) -> Vec<Button> {

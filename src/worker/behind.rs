@@ -8,8 +8,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Worker;
+use super::follow::Run;
 use crate::aws::codebuild::Unread;
 use crate::aws::codepipeline::PipelineError;
+use crate::config::ReportAs;
 use crate::domain::address;
 use crate::domain::build::Build;
 use crate::domain::execution::{ActionRun, ActionStatus, Place, Reading, Work};
@@ -48,6 +50,17 @@ pub(super) struct Extras {
 }
 
 impl Worker {
+    /// What is of use for a run: the log where there is a page to show it on, the address where a chain shows a deployment
+    /// and the route does not name it.
+    pub(super) async fn extras(&self, run: &Run, is_chain: bool) -> Extras {
+        let Ok(config) = self.config().await else { return Extras::default() };
+        let shows_deployment = config.github.deployments && run.options.environment.is_some();
+        Extras {
+            address: is_chain && shows_deployment && run.options.environment_url.is_none(),
+            log: config.github.report == ReportAs::Checks,
+        }
+    }
+
     /// Reads an execution as it stands now, and what is behind its actions. `known` is what earlier looks found of
     /// rollouts.
     pub(super) async fn read(
@@ -122,8 +135,8 @@ impl Worker {
         }
         let Some(interface) = self.services.interface(cluster, service, revision).await? else { return Ok(()) };
         let Some(public) = self.addresses.public_ip(&interface).await? else { return Ok(()) };
-        // Without its definition, the port that goes without saying is as good as any.
-        let port = self.services.port(revision).await.unwrap_or_default();
+        // A link that leads nowhere is worse than none.
+        let Some(port) = self.services.port(revision).await? else { return Ok(()) };
         rollout.address = address::of_task(&public, port);
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::behind::Extras;
 use super::tell::Tale;
 use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
@@ -99,7 +98,7 @@ impl Worker {
         let Run { pipeline, execution, .. } = &run;
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         let mut has_access = true;
-        let looked = match self.reconcile(&run, &mut job.memory, None).await {
+        let looked = match self.reconcile(&run, &mut job.memory, None, true).await {
             Ok(looked) => looked,
             Err((Cause::Pipeline(PipelineError::NotFound(why)), _)) if age > NOT_FOUND_FOR => {
                 tracing::error!(delivery, pipeline, execution, why, "the execution is gone");
@@ -166,7 +165,7 @@ impl Worker {
 
     /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
     pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<bool, Cause> {
-        let looked = self.reconcile(run, &mut Memory::default(), Some(seen)).await;
+        let looked = self.reconcile(run, &mut Memory::default(), Some(seen), false).await;
         looked.map(|looked| looked.settled).map_err(|(cause, _)| cause)
     }
 
@@ -180,6 +179,7 @@ impl Worker {
         run: &Run,
         memory: &mut Memory,
         mut seen: Option<Seen>,
+        is_chain: bool,
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
         let mut has_asked = false;
         let mut rounds = 0;
@@ -189,7 +189,13 @@ impl Worker {
                 None => {
                     let source_action = run.source_action.as_deref();
                     let read = self
-                        .read(&run.pipeline, &run.execution, source_action, &memory.rollouts, Extras::default())
+                        .read(
+                            &run.pipeline,
+                            &run.execution,
+                            source_action,
+                            &memory.rollouts,
+                            self.extras(run, is_chain).await,
+                        )
                         .await;
                     let reading = read.map_err(|error| (error.into(), None))?;
                     (reading.snapshot(run.source()), None)

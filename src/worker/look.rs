@@ -10,6 +10,7 @@ use super::follow::{Run, STILL_MOVING, Seen};
 use super::trouble::Trouble;
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
+use crate::config::ReportAs;
 use crate::domain::event::CommitSha;
 use crate::domain::execution::{ExecutionSnapshot, Reading, Source};
 use crate::domain::report::{ShownStatuses, desired, diff};
@@ -42,8 +43,8 @@ impl Worker {
             tracing::debug!(pipeline = job.pipeline, "an event of a pipeline without a route");
             return Ok(());
         };
-        let read =
-            self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[], Extras::default()).await;
+        let extras = Extras { log: config.github.report == ReportAs::Checks, ..Extras::default() };
+        let read = self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[], extras).await;
         let reading = match read {
             Ok(reading) => reading,
             // One that was just started may not be found everywhere at once.

@@ -8,9 +8,11 @@ use super::trouble::Cause;
 use crate::config::ReportAs;
 use crate::domain::check::{Button, Conclusion, Page};
 use crate::domain::event::{CommitSha, RepositoryName};
+use crate::domain::log::{Annotation, Level};
 use crate::domain::report::{Author, Posted, Report, Shown, ShownStatuses, State};
 use crate::github::{
-    self, CheckAction, CheckContent, CheckOutput, CheckRun, CheckState, GitHub, GitHubError, ListedStatus, NewCheckRun,
+    self, AnnotationLevel, CheckAction, CheckContent, CheckOutput, CheckRun, CheckState, GitHub, GitHubError,
+    ListedStatus, NewCheckRun,
 };
 use crate::links;
 
@@ -167,8 +169,7 @@ fn content(report: &Report, tale: &Tale<'_>, is_new: bool) -> CheckContent {
     let concludes = tale.conclusion.or(page.conclusion).filter(|conclusion| conclusion.state() == report.state);
     let conclusion = concludes.or_else(|| Conclusion::of(report.state));
     let summary = if page.summary.is_empty() { report.description.clone() } else { page.summary };
-    let annotations = Vec::new();
-    let _ = is_new;
+    let annotations = page.annotations.iter().filter(|_| is_new).map(annotation).collect();
     let button = |button: Button| CheckAction {
         label: button.label,
         description: button.description,
@@ -181,6 +182,22 @@ fn content(report: &Report, tale: &Tale<'_>, is_new: bool) -> CheckContent {
         details_url: Some(tale.url.clone()).filter(|url| !url.is_empty()),
         output: CheckOutput { title: report.description.clone(), summary, text: page.text, annotations },
         actions: page.buttons.into_iter().map(button).collect(),
+    }
+}
+
+fn annotation(annotation: &Annotation) -> github::Annotation {
+    let Annotation { path, line, level, message } = annotation;
+    github::Annotation {
+        path: path.clone(),
+        start_line: u64::from(*line),
+        end_line: u64::from(*line),
+        level: match level {
+            Level::Error => AnnotationLevel::Failure,
+            Level::Warning => AnnotationLevel::Warning,
+            Level::Notice => AnnotationLevel::Notice,
+        },
+        message: message.clone(),
+        title: None,
     }
 }
 

@@ -41,6 +41,7 @@ static LIST_DEPLOYMENTS: &[Member] = &[
 ];
 static DESCRIBE_DEPLOYMENTS: &[Member] = &[must("serviceDeploymentArns", &TEXTS)];
 static DESCRIBE_REVISIONS: &[Member] = &[must("serviceRevisionArns", &TEXTS)];
+static DESCRIBE_DEFINITION: &[Member] = &[must("taskDefinition", &TEXT), may("include", &INCLUDE)];
 static LIST_TASKS: &[Member] = &[
     may("cluster", &TEXT),
     may("containerInstance", &TEXT),
@@ -93,6 +94,7 @@ impl Ecs {
             "ListServiceDeployments" => LIST_DEPLOYMENTS,
             "DescribeServiceDeployments" => DESCRIBE_DEPLOYMENTS,
             "DescribeServiceRevisions" => DESCRIBE_REVISIONS,
+            "DescribeTaskDefinition" => DESCRIBE_DEFINITION,
             "ListTasks" => LIST_TASKS,
             "DescribeTasks" => DESCRIBE_TASKS,
             other => {
@@ -126,6 +128,7 @@ impl Ecs {
                 };
                 Ok(answer("serviceRevisions", &arns, found, str::to_owned))
             }
+            "DescribeTaskDefinition" => self.describe_definition(body["taskDefinition"].as_str().unwrap_or_default()),
             "ListTasks" => self.list_tasks(body),
             _ => self.describe_tasks(now, body),
         }
@@ -136,6 +139,17 @@ impl Ecs {
         let cluster = short(body["cluster"].as_str().unwrap_or("default"));
         let services: Vec<_> = self.services.iter().filter(|service| service.spec.cluster == cluster).collect();
         if services.is_empty() { Err(not_found("Cluster")) } else { Ok((cluster, services)) }
+    }
+
+    /// A task definition, by its ARN or its family and number.
+    fn describe_definition(&self, name: &str) -> Result<Value, AwsError> {
+        let found = short(name).split_once(':').and_then(|(family, number)| {
+            let service = self.services.iter().find(|service| service.spec.name == family)?;
+            let number: u32 = number.parse().ok()?;
+            (number <= service.definition || service.images.contains_key(&number)).then(|| service.definition(number))
+        });
+        let unable = || AwsError::new("ClientException", "Unable to describe task definition.");
+        found.map(|definition| json!({"taskDefinition": definition})).ok_or_else(unable)
     }
 
     fn describe_services(&self, body: &Value) -> Result<Value, AwsError> {

@@ -41,7 +41,7 @@ pub(crate) struct Service {
     /// The task definition that the service is to run.
     pub(crate) definition: u32,
     newest: u32,
-    images: BTreeMap<u32, String>,
+    pub(crate) images: BTreeMap<u32, String>,
     /// The primary one first.
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) revisions: Vec<Revision>,

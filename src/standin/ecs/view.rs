@@ -17,6 +17,26 @@ use crate::standin::moment::epoch;
 const PENDING: Duration = Duration::from_secs(1);
 
 impl Service {
+    /// A task definition: one container that listens on 8080, as the sample application's does.
+    pub(crate) fn definition(&self, number: u32) -> Value {
+        json!({
+            "taskDefinitionArn": self.task_definition(number),
+            "family": self.spec.name,
+            "revision": number,
+            "status": "ACTIVE",
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256",
+            "memory": "512",
+            "containerDefinitions": [{
+                "name": self.spec.name,
+                "image": self.image(number),
+                "essential": true,
+                "portMappings": [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}],
+            }],
+        })
+    }
+
     fn task_definition(&self, number: u32) -> String {
         arn("task-definition", &format!("{}:{number}", self.spec.name))
     }
