@@ -46,18 +46,166 @@ fn the_demo_ends_with_the_truth_and_tells_a_program_every_status() {
         assert_eq!(keys, ["context", "description", "sha", "state", "target_url"]);
         let text = |key: &str| status[key].as_str().unwrap().to_owned();
         assert_eq!(text("sha").len(), 40);
-        let shown = format!("{}: {}", text("state"), without_durations(&text("description")));
-        last.insert((text("sha")[..7].to_owned(), text("context")), shown);
+        last.insert((text("sha")[..7].to_owned(), text("context")), text("state"));
     }
-    let last: Vec<_> = last.iter().map(|((sha, context), shown)| format!("{sha} {context} {shown}")).collect();
+    let last: Vec<_> = last.iter().map(|((sha, context), state)| format!("{sha} {context} {state}")).collect();
     insta::assert_snapshot!(last.join("\n"), @r"
-    0d0f5f5 codepipeline/node-server failure: Build failed: exit status 1 (make test)
-    0d0f5f5 codepipeline/node-server/Build failure: Build failed: exit status 1 (make test)
-    0d0f5f5 codepipeline/node-server/Source success: Source succeeded in …
-    397c7da codepipeline/node-server success: Deployed 397c7da to staging in …
+    0091cc0 codepipeline/node-server failure
+    0091cc0 codepipeline/node-server/Build success
+    0091cc0 codepipeline/node-server/Source success
+    0091cc0 codepipeline/node-server/Staging failure
+    0d0f5f5 codepipeline/node-server failure
+    0d0f5f5 codepipeline/node-server/Build failure
+    0d0f5f5 codepipeline/node-server/Source success
+    397c7da codepipeline/node-server success
+    397c7da codepipeline/node-server/Build success
+    397c7da codepipeline/node-server/Source success
+    397c7da codepipeline/node-server/Staging success
+    4632b32 codepipeline/node-server success
+    4632b32 codepipeline/node-server/Build success
+    4632b32 codepipeline/node-server/Source success
+    4632b32 codepipeline/node-server/Staging success
+    6f749a9 codepipeline/node-server error
+    6f749a9 codepipeline/node-server/Source success
+    b2c7e20 codepipeline/node-server success
+    b2c7e20 codepipeline/node-server/Build success
+    b2c7e20 codepipeline/node-server/Source success
+    b2c7e20 codepipeline/node-server/Staging success
+    ");
+
+    let journal_text = std::fs::read_to_string(&journal).unwrap();
+    std::fs::remove_file(&journal).unwrap();
+    let calls: Vec<Value> = journal_text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let starts = calls.iter().filter(|call| call["operation"] == "StartPipelineExecution");
+    assert_eq!(starts.count(), 6);
+}
+
+/// What a reader of a story is shown where it is piped: the story itself, and behind the line `in the end:` the last
+/// status of each context. Which progress is seen, and in which order the statuses of several commits come, is a matter
+/// of timing.
+fn told(story: &str) -> String {
+    let (output, stdout, stderr) = run(&["demo", "--speed", "10", "--story", story]);
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    assert_eq!(stderr, "");
+    assert!(!stdout.contains('\u{1b}') && !stdout.contains('\r'), "{stdout:?}");
+    let status = |line: &str| {
+        let (start, description) = line.split_at_checked(60)?;
+        let [_, sha, state, context] = start.split_whitespace().collect::<Vec<_>>().try_into().ok()?;
+        context
+            .starts_with("codepipeline/")
+            .then(|| ((sha.to_owned(), context.to_owned()), (state.to_owned(), description.to_owned())))
+    };
+    let itself = stdout.lines().filter(|line| status(line).is_none());
+    let itself: Vec<_> =
+        itself.map(|line| blank(line.split_once(", after").map_or(line, |(start, _)| start))).collect();
+    let last: BTreeMap<_, _> = stdout.lines().filter_map(status).collect();
+    let last = last.iter().map(|((sha, context), (state, text))| format!("{sha} {context} {state}: {}", blank(text)));
+    format!("{}\n\nin the end:\n{}", itself.join("\n").trim(), last.collect::<Vec<_>>().join("\n"))
+}
+
+/// A text without its durations and its times of day: `Deployed abc1234 in …; app:42 runs since … UTC`.
+fn blank(text: &str) -> String {
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_time = |word: &str| word.split_once(':').is_some_and(|(hour, minute)| is_number(hour) && is_number(minute));
+    let mut blanked: Vec<String> = Vec::new();
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let unit = words.next_if(|next| is_number(word) && matches!(next.trim_end_matches(';'), "s" | "m" | "h"));
+        match unit {
+            Some(unit) => {
+                blanked.pop_if(|before| before == "…");
+                blanked.push(format!("…{}", &unit[1..]));
+            }
+            None if is_time(word) => blanked.push("…".to_owned()),
+            None => blanked.push(word.to_owned()),
+        }
+    }
+    blanked.join(" ")
+}
+
+#[test]
+fn the_story_of_a_push_that_goes_through() {
+    insta::assert_snapshot!(told("success"), @r"
+    1. A push that goes through
+            397c7da  octocat pushes to main: Answer health checks
+
+    commit   push                                 GitHub holds                                CodePipeline  ECS           true
+    397c7da  Answer health checks                 success  Source ✓  Build ✓  Staging ✓       Succeeded     deployed :42  yes
+
+    GitHub holds the truth about the commit
+
+    in the end:
+    397c7da codepipeline/node-server success: Deployed 397c7da to staging in …; node-server:42 runs since … UTC
     397c7da codepipeline/node-server/Build success: Build succeeded in …
     397c7da codepipeline/node-server/Source success: Source succeeded in …
-    397c7da codepipeline/node-server/Staging success: Staging succeeded in …
+    397c7da codepipeline/node-server/Staging success: Staging succeeded in …; node-server:42 runs since … UTC
+    ");
+}
+
+#[test]
+fn the_story_of_a_build_that_fails() {
+    insta::assert_snapshot!(told("failure"), @r"
+    1. A push whose build fails
+            0d0f5f5  octocat pushes to main: Rewrite the router
+            0d0f5f5  the build's log ends:
+              not ok 7 - GET /health answers 200
+                expected: 200
+                actual: 404
+              1 of 12 tests failed
+
+    commit   push                                 GitHub holds                                CodePipeline  ECS           true
+    0d0f5f5  Rewrite the router                   failure  Source ✓  Build ✗                  Failed        -             yes
+
+    GitHub holds the truth about the commit
+
+    in the end:
+    0d0f5f5 codepipeline/node-server failure: Build failed in BUILD: exit status 1 (make test)
+    0d0f5f5 codepipeline/node-server/Build failure: Build failed in BUILD: exit status 1 (make test)
+    0d0f5f5 codepipeline/node-server/Source success: Source succeeded in …
+    ");
+}
+
+#[test]
+fn the_story_of_a_deploy_that_is_rolled_back() {
+    let told = told("rollback");
+    // A stage has a place for one failure at least; whether it has one for the rollback too depends on what came before.
+    let (stable, of_stage) = told.rsplit_once(" failure: ").unwrap();
+    assert!(of_stage.ends_with("; node-server exited with 1"), "{told}");
+    insta::assert_snapshot!(stable, @r"
+    1. A deploy that ECS rolls back, while CodePipeline calls it a success
+            0091cc0  octocat pushes to main: Require a database
+            (CodePipeline's deploy action has noticed nothing and goes on; so does the demo, but faster)
+            0091cc0  GitHub showed the failure … before CodePipeline came to an end, and that is: Succeeded
+
+    commit   push                                 GitHub holds                                CodePipeline  ECS           true
+    0091cc0  Require a database                   failure  Source ✓  Build ✓  Staging ✗       Succeeded     rolled back   yes
+
+    GitHub holds the truth about the commit
+
+    in the end:
+    0091cc0 codepipeline/node-server failure: Rolled back to :41; node-server exited with 1
+    0091cc0 codepipeline/node-server/Build success: Build succeeded in …
+    0091cc0 codepipeline/node-server/Source success: Source succeeded in …
+    0091cc0 codepipeline/node-server/Staging
+    ");
+}
+
+#[test]
+fn the_story_of_a_run_that_is_superseded() {
+    insta::assert_snapshot!(without_revisions(&told("superseded")), @r"
+    1. Two quick pushes while a build is under way: the second supersedes the first
+            4632b32  octocat pushes to main: Mend the router
+            6f749a9  octocat pushes to main: Log requests
+            b2c7e20  octocat pushes to main: Log requests, without their cookies
+
+    commit   push                                 GitHub holds                                CodePipeline  ECS           true
+    4632b32  Mend the router                      success  Source ✓  Build ✓  Staging ✓       Succeeded     deployed :42  yes
+    6f749a9  Log requests                         error    Source ✓                           Superseded    -             yes
+    b2c7e20  Log requests, without their cookies  success  Source ✓  Build ✓  Staging ✓       Succeeded     deployed :43  yes
+
+    GitHub holds the truth about all 3 commits
+
+    in the end:
     4632b32 codepipeline/node-server success: Deployed 4632b32 to staging in …
     4632b32 codepipeline/node-server/Build success: Build succeeded in …
     4632b32 codepipeline/node-server/Source success: Source succeeded in …
@@ -69,64 +217,60 @@ fn the_demo_ends_with_the_truth_and_tells_a_program_every_status() {
     b2c7e20 codepipeline/node-server/Source success: Source succeeded in …
     b2c7e20 codepipeline/node-server/Staging success: Staging succeeded in …
     ");
-
-    let journal_text = std::fs::read_to_string(&journal).unwrap();
-    std::fs::remove_file(&journal).unwrap();
-    let calls: Vec<Value> = journal_text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let starts = calls.iter().filter(|call| call["operation"] == "StartPipelineExecution");
-    assert_eq!(starts.count(), 5);
 }
 
 #[test]
-fn the_demo_is_readable_where_it_is_piped() {
-    let (output, stdout, stderr) = run(&["demo", "--speed", "20"]);
-    assert!(output.status.success(), "{stderr}");
-    assert!(!stdout.contains('\u{1b}') && !stdout.contains('\r'), "{stdout:?}");
-    // Which progress is seen, and in which order the statuses of several commits come, is a matter of timing.
-    let is_status = |line: &&str| line.contains("  codepipeline/node-server");
-    let stable = stdout.lines().filter(|line| !is_status(line));
-    let stable: Vec<_> = stable.map(|line| line.split_once(", after").map_or(line, |(start, _)| start)).collect();
-    insta::assert_snapshot!(stable.join("\n").trim(), @r"
-    1. A push that goes through
-            397c7da  octocat pushes to main: Answer health checks
+fn the_story_of_an_approval() {
+    insta::assert_snapshot!(without_revisions(&told("approval")), @r"
+    1. A deploy that waits for an approval, and a newer commit that waits behind it
+            5a94c39  octocat pushes to release: Release 1.4.0
+            a6f63b9  octocat pushes to release: Release 1.4.1
+            (Nobody decides for ten minutes; the demo hurries through them)
+            5a94c39  octocat approves it
+            a6f63b9  octocat approves it
 
-    2. A push whose build fails
-            0d0f5f5  octocat pushes to main: Rewrite the router
+    commit   push                                 GitHub holds                                CodePipeline  ECS           true
+    5a94c39  Release 1.4.0                        success  Source ✓  Build ✓  Production ✓    Succeeded     deployed :42  yes
+    a6f63b9  Release 1.4.1                        success  Source ✓  Build ✓  Production ✓    Succeeded     deployed :43  yes
 
-    3. Two quick pushes while a build is under way: the second supersedes the first
-            4632b32  octocat pushes to main: Mend the router
-            6f749a9  octocat pushes to main: Log requests
-            b2c7e20  octocat pushes to main: Log requests, without their cookies
+    GitHub holds the truth about all 2 commits
 
-    commit   push                                 GitHub holds                                     CodePipeline  true
-    397c7da  Answer health checks                 success  Source ✓  Build ✓  Staging ✓            Succeeded     yes
-    0d0f5f5  Rewrite the router                   failure  Source ✓  Build ✗                       Failed        yes
-    4632b32  Mend the router                      success  Source ✓  Build ✓  Staging ✓            Succeeded     yes
-    6f749a9  Log requests                         error    Source ✓                                Superseded    yes
-    b2c7e20  Log requests, without their cookies  success  Source ✓  Build ✓  Staging ✓            Succeeded     yes
-
-    GitHub holds the truth about all 5 commits
-    ");
-    let first_commits = |line: &&str| line.contains("397c7da  success");
-    let mut ends: Vec<_> = stdout.lines().filter(is_status).filter(first_commits).collect();
-    ends.iter_mut().for_each(|line| *line = line.split_once("  397c7da").map_or("", |(_, rest)| rest).trim_start());
-    let mut ends: Vec<_> = ends.into_iter().map(without_durations).collect();
-    ends.sort();
-    ends.dedup();
-    insta::assert_snapshot!(ends.join("\n"), @r"
-    success  codepipeline/node-server          Deployed 397c7da to staging in …
-    success  codepipeline/node-server/Build    Build succeeded in …
-    success  codepipeline/node-server/Source   Source succeeded in …
-    success  codepipeline/node-server/Staging  Staging succeeded in …
+    in the end:
+    5a94c39 codepipeline/release success: Deployed 5a94c39 to production in …
+    5a94c39 codepipeline/release/Build success: Build succeeded in …
+    5a94c39 codepipeline/release/Production success: Production succeeded in …
+    5a94c39 codepipeline/release/Source success: Source succeeded in …
+    a6f63b9 codepipeline/release success: Deployed a6f63b9 to production in …
+    a6f63b9 codepipeline/release/Build success: Build succeeded in …
+    a6f63b9 codepipeline/release/Production success: Production succeeded in …
+    a6f63b9 codepipeline/release/Source success: Source succeeded in …
     ");
 }
 
-/// `succeeded in 1 m 30 s` without how long it was.
-fn without_durations(text: &str) -> String {
-    match text.rsplit_once(" in ") {
-        Some((what, rest)) if rest.ends_with(" s") || rest.ends_with(" m") => format!("{what} in …"),
-        _ => text.to_owned(),
-    }
+/// Whether a deploy still shows its revision once another one has taken its place depends on who looks last.
+fn without_revisions(told: &str) -> String {
+    let lines = told.lines().map(|line| line.split_once("; node-server:").map_or(line, |(start, _)| start));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn several_stories_are_told_in_one_go_and_an_unknown_one_is_refused() {
+    let (output, stdout, stderr) = run(&["demo", "--speed", "20", "--story", "failure,success", "--story", "failure"]);
+    assert!(output.status.success(), "{stderr}");
+    let is_heading = |line: &&str| line.starts_with(|start: char| start.is_ascii_digit()) && line.contains(". ");
+    let headings: Vec<_> = stdout.lines().filter(is_heading).collect();
+    assert_eq!(headings, ["1. A push that goes through", "2. A push whose build fails"]);
+
+    let (output, _, stderr) = run(&["demo", "--story", "rolback"]);
+    assert_eq!(output.status.code(), Some(2));
+    insta::assert_snapshot!(stderr, @r"
+    error: invalid value 'rolback' for '--story <NAME>'
+      [possible values: success, failure, rollback, superseded, approval, all]
+
+      tip: a similar value exists: 'rollback'
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -260,7 +404,7 @@ fn dev_takes_the_deliveries_that_it_prints() {
         send(&commands[1])
     };
     assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
-    dev.read_until("Build failed: exit status 1 (make test)");
+    dev.read_until("Build failed in BUILD: exit status 1 (make test)");
 
     end_like_ctrl_c(&mut dev, &commands[0]);
 }

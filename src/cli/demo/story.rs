@@ -1,5 +1,6 @@
 //! What the demo tells.
 
+use std::fmt;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -17,6 +18,9 @@ const DEPLOY: u64 = 120;
 const GIVEN_UP: u64 = 60;
 const UNDONE_IN: u64 = 40;
 const NOTICED: u64 = 15 * 60;
+
+/// How long it takes until somebody decides about an approval.
+const DECIDED_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// World time that all stories take together, generously.
 pub(super) const ALTOGETHER: Duration = Duration::from_secs(60 * 60);
@@ -139,8 +143,10 @@ pub(super) enum Step {
     Push(&'static Push),
     /// It goes on once a commit is this far.
     Until(&'static Push, Moment),
-    /// Nothing happens for long, so time runs faster until somebody does something, or until the story ends.
+    /// Nothing happens for long, so time runs faster until the story ends.
     Hurry(&'static str),
+    /// Nothing happens for so long, and time runs faster meanwhile.
+    Pass(Duration, &'static str),
     /// Somebody approves what waits for it.
     Approve(&'static Push),
     /// Shows what the commands of the push's build have written.
@@ -150,14 +156,23 @@ pub(super) enum Step {
 }
 
 /// How far a commit is.
-#[derive(Debug)]
 pub(super) enum Moment {
     /// A stage of its execution has this status.
     Stage(&'static str, &'static str),
     /// One of the texts that GitHub shows on it has this in it.
     Shows(&'static str),
-    /// Its execution has ended.
-    Over,
+    /// Its execution has ended, and nothing is left to be done about it.
+    Settled,
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stage(stage, status) => write!(f, "{stage} {status}"),
+            Self::Shows(text) => write!(f, "show {text:?}"),
+            Self::Settled => f.write_str("an end"),
+        }
+    }
 }
 
 /// A story: pushes that have to do with each other.
@@ -218,7 +233,7 @@ static STORIES: [Story; 5] = [
     Story {
         name: Name::Failure,
         title: "A push whose build fails",
-        steps: &[Step::Push(&REWRITE), Step::Until(&REWRITE, Moment::Over), Step::Log(&REWRITE)],
+        steps: &[Step::Push(&REWRITE), Step::Until(&REWRITE, Moment::Settled), Step::Log(&REWRITE)],
     },
     Story {
         name: Name::Rollback,
@@ -227,7 +242,7 @@ static STORIES: [Story; 5] = [
             Step::Push(&CONFIGURE),
             Step::Until(&CONFIGURE, Moment::Shows("Rolled back to ")),
             Step::Hurry("CodePipeline's deploy action has noticed nothing and goes on; so does the demo, but faster"),
-            Step::Until(&CONFIGURE, Moment::Over),
+            Step::Until(&CONFIGURE, Moment::Settled),
             Step::Lead(&CONFIGURE),
         ],
     },
@@ -250,7 +265,7 @@ static STORIES: [Story; 5] = [
             Step::Until(&RELEASE_ONE, Moment::Shows("Production waits for approval")),
             Step::Push(&RELEASE_TWO),
             Step::Until(&RELEASE_TWO, Moment::Stage("Build", "Succeeded")),
-            Step::Hurry("Nobody decides for some minutes, which the demo hurries through"),
+            Step::Pass(DECIDED_AFTER, "Nobody decides for ten minutes; the demo hurries through them"),
             Step::Until(&RELEASE_ONE, Moment::Shows("; 1 newer commit waits")),
             Step::Approve(&RELEASE_ONE),
             Step::Until(&RELEASE_TWO, Moment::Shows("Production waits for approval")),

@@ -18,7 +18,7 @@ use crate::cli::{Error, show};
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::local::{DEAD_LETTERS, Local, QUEUE, sample, signed_request};
-use crate::standin::{Answered, ExecutionView, State, World};
+use crate::standin::{Answered, ExecutionView, PostedStatus, State, World};
 
 /// How often the screen is brought up to date.
 const TICK: Duration = Duration::from_millis(10);
@@ -39,8 +39,6 @@ pub(super) struct Teller {
     github: Client<HttpConnector, Full<Bytes>>,
     /// How many of the statuses that GitHub took are on the screen.
     shown: usize,
-    /// What is waited for.
-    awaited: Option<(&'static Push, &'static Moment)>,
     /// What went otherwise than the stories have it.
     problems: Vec<String>,
 }
@@ -58,7 +56,6 @@ impl Teller {
             began: pace.now(),
             github: Client::builder(TokioExecutor::new()).build_http(),
             shown: 0,
-            awaited: None,
             problems: Vec::new(),
             local,
             pace,
@@ -75,28 +72,34 @@ impl Teller {
             for step in story.steps {
                 self.take(step).await?;
             }
-            let is_over = |world: &mut World| story.pushes().all(|push| is_so(world, push, &Moment::Over));
-            self.wait_until(|world| is_over(world) && is_quiet(world)).await?;
+            self.wait_until(|world| story.pushes().all(|push| is_so(world, push, &Moment::Settled))).await?;
             self.pace.set_rate(self.rate);
         }
         Ok(())
     }
 
     async fn take(&mut self, step: &'static Step) -> Result<(), Error> {
-        if matches!(step, Step::Push(_) | Step::Approve(_)) {
-            self.pace.set_rate(self.rate);
-        }
         match step {
             Step::Push(push) => self.deliver(push).await,
             Step::Until(push, moment) => {
-                self.awaited = Some((push, moment));
-                self.wait_until(|world| is_so(world, push, moment)).await?;
-                self.awaited = None;
+                // What is settled stays as it is, and the table in the end shows what is wrong with it.
+                self.wait_until(|world| is_so(world, push, moment) || is_so(world, push, &Moment::Settled)).await?;
+                if !is_so(&mut self.local.world(), push, moment) {
+                    self.problems.push(format!("{}: it never came to {moment}", show::short(&push.sha())));
+                }
                 Ok(())
             }
             Step::Hurry(why) => {
                 self.pace.set_rate(self.rate * HURRY);
                 self.aside(&format!("({why})"))
+            }
+            Step::Pass(time, why) => {
+                let (pace, until) = (self.pace.clone(), self.pace.now() + *time);
+                self.pace.set_rate(self.rate * HURRY);
+                self.aside(&format!("({why})"))?;
+                self.wait_until(|_| pace.now() >= until).await?;
+                self.pace.set_rate(self.rate);
+                Ok(())
             }
             Step::Approve(push) => self.approve(push),
             Step::Log(push) => self.show_log(push),
@@ -164,29 +167,33 @@ impl Teller {
         Ok(())
     }
 
-    /// How long before CodePipeline's end GitHub showed that a commit's deploy had failed.
+    /// How long before CodePipeline's end GitHub showed that a commit's deploy had failed, and that it showed nothing
+    /// else since.
     fn tell_lead(&mut self, push: &Push) -> Result<(), Error> {
         let sha = push.sha();
+        let own = format!("codepipeline/{}", push.pipeline.name);
+        let of_deploy = format!("{own}/{}", push.pipeline.deploys_in);
         let mut world = self.local.world();
-        let (posted, _) = world.github().posted_since(0);
-        let failed = posted.iter().find(|posted| posted.sha == sha && posted.status.state == State::Failure);
-        let failed = failed.map(|posted| posted.at);
         let ended = execution_of(&mut world, push);
+        let (posted, _) = world.github().posted_since(0);
+        let about_it = |one: &&PostedStatus| one.sha == sha && [&own, &of_deploy].contains(&&one.status.context);
+        let of_state = |state| posted.iter().filter(about_it).find(|one| one.status.state == state).map(|one| one.at);
+        let (failed, succeeded) = (of_state(State::Failure), of_state(State::Success));
         drop(world);
+        let short = show::short(&sha);
+        if succeeded.is_some() {
+            self.problems.push(format!("{short}: GitHub showed a success for a while"));
+        }
         match (failed, ended) {
             (Some(failed), Some(ended)) if failed < ended.updated => {
                 let (lead, status) = (text::duration(ended.updated.since(failed)), ended.status);
                 self.aside(&format!(
-                    "{}  GitHub showed the failure {lead} before CodePipeline's end, which is: {status}",
-                    show::short(&sha)
-                ))
+                    "{short}  GitHub showed the failure {lead} before CodePipeline came to an end, and that is: {status}"
+                ))?;
             }
-            _ => {
-                let problem = format!("{}: GitHub showed no failure before CodePipeline's end", show::short(&sha));
-                self.problems.push(problem);
-                Ok(())
-            }
+            _ => self.problems.push(format!("{short}: GitHub showed no failure before CodePipeline came to an end")),
         }
+        Ok(())
     }
 
     /// Shows what goes on until something is so. The demo's limit of time is what ends it otherwise.
@@ -235,9 +242,6 @@ impl Teller {
                 Some(one) if !is_final(&one) => missing.push(format!("{} is {}", show::short(&sha), one.status)),
                 Some(_) => {}
             }
-        }
-        if let Some((push, Moment::Shows(text))) = self.awaited {
-            missing.push(format!("{} does not show {text:?}", show::short(&push.sha())));
         }
         if !world.queues().is_empty(QUEUE) {
             missing.push("the queue is not empty".to_owned());
@@ -309,7 +313,7 @@ fn execution_of(world: &mut World, push: &Push) -> Option<ExecutionView> {
 fn is_so(world: &mut World, push: &Push, moment: &Moment) -> bool {
     match moment {
         Moment::Stage(stage, status) => execution_of(world, push).is_some_and(|one| one.stage(stage) == Some(*status)),
-        Moment::Over => execution_of(world, push).is_some_and(|one| is_final(&one)),
+        Moment::Settled => is_quiet(world) && execution_of(world, push).is_some_and(|one| is_final(&one)),
         Moment::Shows(text) => {
             let held = world.github().latest(sample::REPOSITORY, &push.sha());
             held.values().any(|status| status.description.as_ref().is_some_and(|shown| shown.contains(text)))
