@@ -248,6 +248,19 @@ mod tests {
         assert_eq!((request.method(), request.uri()), ("POST", "/"));
     }
 
+    #[tokio::test]
+    async fn a_service_that_does_not_answer_is_not_waited_for() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
+        let config = config("us-east-1")
+            .endpoint_url(format!("http://{}", silent.local_addr().unwrap()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let unread = Signed::new(&config, LOGS).json("GetLogEvents", &Value::Null).await.unwrap_err();
+        assert!(matches!(unread, Unread::ForNow(_)), "{unread}");
+    }
+
     #[test]
     fn an_error_is_read_in_each_of_the_protocols() {
         let read = |body: &str| {

@@ -208,3 +208,7 @@ impl Worker {
         Some(Work::Rollout(Rollout { progress, ..known }))
     }
 }
+
+#[cfg(all(test, feature = "tool"))]
+#[path = "behind_tests.rs"]
+mod tests;
