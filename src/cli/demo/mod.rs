@@ -21,7 +21,7 @@ use story::{Name, Story};
 use teller::Teller;
 
 /// How much faster than real time the world runs at `--speed 1`: the usual stories then take some 20 s.
-const RATE: f64 = 45.0;
+const RATE: f64 = 50.0;
 
 /// What a slow machine gets on top of the time that the stories take by themselves.
 const PATIENCE: Duration = Duration::from_secs(60);
