@@ -10,9 +10,9 @@ use aws_sdk_ecs::types::{
 pub use super::unread::Unread;
 use super::unread::{sort, timestamp};
 use crate::domain::execution::ActionRun;
-use crate::domain::rollout::{
-    Deployment, Revision, Rollout, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks, cause_of,
-    needs_history,
+use crate::domain::rollout::{Rollout, needs_history};
+use crate::domain::service::{
+    Deployment, Revision, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks, cause_of,
 };
 use crate::domain::time::Timestamp;
 

@@ -1,7 +1,4 @@
-//! An execution of a pipeline as it stands now: what was read from AWS, put together.
-//!
-//! Readings come from calls made one after the other while the pipeline moves on, so they may not fit together. The
-//! execution's own status is read first, and where it is final it decides.
+//! An execution of a pipeline as it stands now.
 
 use super::build::Build;
 use super::event::{CommitSha, RepositoryName};
@@ -106,16 +103,6 @@ pub struct ActionRun {
     pub source_repository: Option<String>,
 }
 
-/// A stage as the pipeline's own view shows it for this execution; entries of other executions are left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageView {
-    pub name: String,
-    /// The stage's status, where this execution is the one that was in it last.
-    pub status: Option<StageStatus>,
-    /// This execution waits in front of the stage.
-    pub waits: Option<Wait>,
-}
-
 /// Why an execution stands in front of a stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -123,21 +110,6 @@ pub enum Wait {
     Occupied,
     /// Somebody disabled the transition into it, with the reason that they gave.
     Held(String),
-}
-
-/// The head of an execution: what GetPipelineExecution says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecutionHead {
-    pub pipeline: String,
-    pub id: String,
-    pub status: ExecutionStatus,
-    pub status_summary: Option<String>,
-    /// A rollback, by a person or by a stage's condition: an earlier commit is put in place again.
-    pub is_rollback: bool,
-    /// In PARALLEL mode the pipeline has no state that could be asked for.
-    pub is_parallel: bool,
-    /// Name of the artifact and revision, as far as the source actions have run.
-    pub revisions: Vec<(String, String)>,
 }
 
 /// What only the list of executions tells: read for executions that were stopped or superseded.
@@ -182,7 +154,7 @@ impl ActionRun {
     }
 
     /// The repository that a source action takes its commit from.
-    fn repository(&self) -> Option<RepositoryName> {
+    pub(super) fn repository(&self) -> Option<RepositoryName> {
         RepositoryName::parse(self.source_repository.as_deref()?)
     }
 
@@ -297,69 +269,6 @@ pub struct ExecutionSnapshot {
     pub ending: Ending,
 }
 
-/// Whether the pipeline's own view has to be read too: it alone knows of held transitions, of stages between two
-/// actions, of skipped stages, and of what became of a stage whose actions do not tell.
-pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
-    let between_actions = !actions.iter().any(ActionRun::is_running);
-    !head.is_parallel && (head.status != ExecutionStatus::InProgress || between_actions)
-}
-
-/// Whether the list of executions has to be read too, for how many newer ones wait for the approval.
-pub fn needs_newer(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
-    let waits = |action: &ActionRun| action.kind == ActionKind::Approval && action.is_running();
-    !head.status.is_final() && actions.iter().any(waits)
-}
-
-/// Whether the list of executions has to be read too, for what is in [`Ending`].
-pub fn needs_ending(head: &ExecutionHead) -> bool {
-    matches!(head.status, ExecutionStatus::Stopping | ExecutionStatus::Stopped | ExecutionStatus::Superseded)
-}
-
-/// All that was read of an execution.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    pub head: ExecutionHead,
-    pub actions: Vec<ActionRun>,
-    pub views: Vec<StageView>,
-    pub newer_waiting: usize,
-    pub ending: Ending,
-}
-
-/// Which source action's commit counts, where a pipeline has several: the one that was pinned, or else the one of the
-/// repository that the run is reported to.
-#[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
-    pub action: Option<&'a str>,
-    pub repository: Option<&'a RepositoryName>,
-}
-
-impl Reading {
-    /// Puts the readings together.
-    pub fn snapshot(&self, source: Source<'_>) -> ExecutionSnapshot {
-        let Self { head, actions, views, newer_waiting, ending } = self.clone();
-        let source = source_of(&actions, source);
-        let commit =
-            source.and_then(|action| commit_of(action, &head.revisions)).or_else(|| only_commit(&head.revisions));
-        let repository = source.and_then(ActionRun::repository);
-        let stages = stages_of(&head, actions, &views);
-        let waiting = views.iter().find_map(|view| Some((view.name.clone(), view.waits.clone()?)));
-        ExecutionSnapshot {
-            // Only what still runs can wait; the pipeline's view may be newer than the execution's status.
-            waiting: waiting.filter(|_| !head.status.is_final()),
-            pipeline: head.pipeline,
-            id: head.id,
-            status: head.status,
-            status_summary: head.status_summary,
-            is_rollback: head.is_rollback,
-            commit,
-            repository,
-            stages,
-            newer_waiting,
-            ending,
-        }
-    }
-}
-
 impl ExecutionSnapshot {
     pub fn is_final(&self) -> bool {
         self.status.is_final()
@@ -405,124 +314,3 @@ impl ExecutionSnapshot {
         ended.since(began)
     }
 }
-
-fn source_of<'a>(actions: &'a [ActionRun], wanted: Source<'_>) -> Option<&'a ActionRun> {
-    let sources = || actions.iter().filter(|action| action.kind == ActionKind::Source);
-    let named = sources().find(|action| Some(action.name.as_str()) == wanted.action);
-    let of_repository =
-        |action: &&ActionRun| wanted.repository.is_some() && action.repository().as_ref() == wanted.repository;
-    named.or_else(|| sources().find(of_repository)).or_else(|| sources().next())
-}
-
-fn commit_of(source: &ActionRun, revisions: &[(String, String)]) -> Option<CommitSha> {
-    let told = source.source_commit.as_deref().and_then(CommitSha::parse);
-    let by_artifact = || {
-        let ours = revisions.iter().find(|(artifact, _)| source.output_artifacts.contains(artifact));
-        ours.and_then(|(_, revision)| CommitSha::parse(revision))
-    };
-    told.or_else(by_artifact)
-}
-
-/// The commit where the revisions leave no doubt about it.
-fn only_commit(revisions: &[(String, String)]) -> Option<CommitSha> {
-    let mut commits = revisions.iter().filter_map(|(_, revision)| CommitSha::parse(revision));
-    let first = commits.next()?;
-    commits.all(|other| other == first).then_some(first)
-}
-
-fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageView]) -> Vec<Stage> {
-    let execution = &head.status;
-    // An execution that succeeded has passed every stage, so one without any trace of it was skipped, though a newer
-    // execution may have taken its place in the pipeline's view. A rollback runs one stage only.
-    let has_passed_all = *execution == ExecutionStatus::Succeeded && !head.is_rollback;
-    actions.sort_by_key(|action| action.started);
-    let mut stages: Vec<Stage> = Vec::new();
-    for action in actions {
-        let index = stages.iter().position(|stage| stage.name == action.stage).unwrap_or_else(|| {
-            stages.push(Stage {
-                name: action.stage.clone(),
-                status: StageStatus::InProgress,
-                actions: Vec::new(),
-                attempts: 1,
-            });
-            stages.len() - 1
-        });
-        stages[index].actions.push(action);
-    }
-    for stage in &mut stages {
-        keep_newest_runs(stage);
-    }
-    // A stage without actions is known from the pipeline's view alone: skipped, or begun a moment ago.
-    for (place, view) in views.iter().enumerate().filter(|(_, view)| has_passed_all || view.status.is_some()) {
-        if !stages.iter().any(|stage| stage.name == view.name) {
-            let before = |stage: &Stage| views[..place].iter().any(|earlier| earlier.name == stage.name);
-            let index = stages.iter().rposition(before).map_or(0, |index| index + 1);
-            let status = StageStatus::InProgress;
-            stages.insert(index, Stage { name: view.name.clone(), status, actions: Vec::new(), attempts: 1 });
-        }
-    }
-    let last = stages.len().saturating_sub(1);
-    for (index, stage) in stages.iter_mut().enumerate() {
-        let view = views.iter().find(|view| view.name == stage.name).and_then(|view| view.status.as_ref());
-        stage.status = match view {
-            None if stage.actions.is_empty() => StageStatus::Skipped,
-            view => status_of(stage, execution, view, index < last),
-        };
-    }
-    stages
-}
-
-/// A retried action is in the list once for each try; the newest counts.
-fn keep_newest_runs(stage: &mut Stage) {
-    let runs = std::mem::take(&mut stage.actions);
-    let tries_of = |name: &str| runs.iter().filter(|run| run.name == name).count();
-    stage.attempts = runs.iter().map(|run| tries_of(&run.name)).max().unwrap_or(1) as u32;
-    for run in runs.iter().rev() {
-        if !stage.actions.iter().any(|newer| newer.name == run.name) {
-            stage.actions.insert(0, run.clone());
-        }
-    }
-}
-
-fn status_of(
-    stage: &Stage,
-    execution: &ExecutionStatus,
-    view: Option<&StageStatus>,
-    later_stage_began: bool,
-) -> StageStatus {
-    let has = |status: &ActionStatus| stage.actions.iter().any(|action| action.status == *status);
-    let from_actions = if stage.actions.is_empty() || stage.running().next().is_some() {
-        StageStatus::InProgress
-    } else if stage.failed().is_some() {
-        StageStatus::Failed
-    } else if has(&ActionStatus::Abandoned) {
-        StageStatus::Stopped
-    } else {
-        StageStatus::Succeeded
-    };
-    if !execution.is_final() {
-        // While the execution runs, the pipeline's view is the better witness: it was read last, and a failed action
-        // may be about to be tried again. Without it, the list of actions alone does not tell that a stage has ended,
-        // unless a later one has begun.
-        return match view {
-            Some(view) => view.clone(),
-            None if later_stage_began => from_actions,
-            None => StageStatus::InProgress,
-        };
-    }
-    // Once the execution is final, nothing in it still runs, whatever a reading from before says.
-    let running = |status: &StageStatus| matches!(status, StageStatus::InProgress | StageStatus::Stopping);
-    let ended = view.cloned().filter(|view| !running(view)).unwrap_or(from_actions);
-    match execution {
-        ExecutionStatus::Succeeded if running(&ended) => StageStatus::Succeeded,
-        ExecutionStatus::Failed if running(&ended) => StageStatus::Failed,
-        ExecutionStatus::Succeeded | ExecutionStatus::Failed => ended,
-        _ if matches!(ended, StageStatus::Succeeded | StageStatus::Skipped) => ended,
-        ExecutionStatus::Cancelled => StageStatus::Cancelled,
-        _ => StageStatus::Stopped,
-    }
-}
-
-#[cfg(test)]
-#[path = "execution_tests.rs"]
-mod tests;

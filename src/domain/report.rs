@@ -370,7 +370,7 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         if is_newers(shown_now) || (ours && shown.shows(&wanted.report)) {
             return false;
         }
-        if ours && wanted.is_tentative && shown_now.state == State::Failure {
+        if ours && wanted.is_tentative && shown_now.state.is_final() {
             return false;
         }
         let posts = shown_now.posts.get(id).copied().unwrap_or(0);

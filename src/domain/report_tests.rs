@@ -298,7 +298,7 @@ fn somebody_follows_as_long_as_the_executions_context_is_open() {
 
 use crate::domain::build::{Build, Failure, Phase};
 use crate::domain::execution::Work;
-use crate::domain::rollout::{Revision, Tasks};
+use crate::domain::service::{Revision, Tasks};
 use std::time::Duration;
 
 fn building(build: Build, status: ActionStatus) -> Stage {

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use super::execution::{ActionRun, ActionStatus};
+use super::service::{Deployment, Revision, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks};
 use super::time::Timestamp;
 
 /// The clocks of CodePipeline and ECS differ by less than this.
@@ -19,107 +20,6 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 
 /// An action that has succeeded while ECS is still at work on its deployment is believed after this long.
 const STILL_AT_WORK: Duration = Duration::from_secs(10 * 60);
-
-/// Revision of a task definition, such as `node-server:42`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revision {
-    pub family: String,
-    pub number: u32,
-}
-
-impl Revision {
-    /// From `family:number` or the ARN that ends in it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (family, number) = text.rsplit('/').next()?.rsplit_once(':')?;
-        Some(Self { family: family.to_owned(), number: number.parse().ok()? }).filter(|_| !family.is_empty())
-    }
-
-    fn is_before(&self, other: &Self) -> bool {
-        self.family == other.family && self.number < other.number
-    }
-
-    fn is_after(&self, other: &Self) -> bool {
-        other.is_before(self)
-    }
-}
-
-impl std::fmt::Display for Revision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.family, self.number)
-    }
-}
-
-/// How far ECS says that a deployment is (botocore: `DeploymentRolloutState`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RolloutState {
-    InProgress,
-    Completed,
-    Failed,
-}
-
-/// An entry of a service's `deployments`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deployment {
-    pub id: String,
-    /// The one that the service is on its way to; others are on their way out.
-    pub is_primary: bool,
-    pub revision: Option<Revision>,
-    pub created: Option<Timestamp>,
-    pub updated: Option<Timestamp>,
-    pub tasks: Tasks,
-    /// `None` where ECS does not say, as for services that it does not roll itself.
-    pub state: Option<RolloutState>,
-    pub reason: Option<String>,
-}
-
-/// Tasks of a deployment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tasks {
-    pub desired: u32,
-    pub running: u32,
-    pub pending: u32,
-    /// Failures in a row; a task that comes up resets them.
-    pub failed: u32,
-}
-
-/// An entry of a service's history: what the service deployments API says (botocore: `ServiceDeploymentStatus`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceDeployment {
-    pub status: ServiceDeploymentStatus,
-    pub reason: Option<String>,
-    /// `BAKE_TIME` and the like, of strategies that have stages.
-    pub lifecycle: Option<String>,
-    pub created: Option<Timestamp>,
-    pub finished: Option<Timestamp>,
-    pub revision: Option<Revision>,
-    /// Where a rollback leads to.
-    pub rollback_to: Option<Revision>,
-    pub tasks: Tasks,
-}
-
-/// The statuses that are told apart; one that is not known counts as being at work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServiceDeploymentStatus {
-    AtWork,
-    Successful,
-    Stopped,
-    RollingBack,
-    RolledBack,
-    RollbackFailed,
-}
-
-/// A service as read now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Service {
-    pub name: String,
-    /// Its deployment circuit breaker; `None` where it has none, and nothing ends a rollout that fails.
-    pub has_breaker: bool,
-    /// Blue/green, linear or canary: the history tells what goes on, and `deployments` does not.
-    pub has_stages: bool,
-    pub deployments: Vec<Deployment>,
-    /// Newest first; read only where it is needed.
-    pub history: Vec<ServiceDeployment>,
-}
 
 /// A deploy action's rollout, as judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,42 +90,12 @@ impl Rollout {
     }
 }
 
-impl Tasks {
-    /// Failures after which a circuit breaker ends a rollout: half of the tasks, at least 3 and at most 200 (ECS
-    /// developer guide, deployment circuit breaker).
-    pub fn threshold(self) -> u32 {
-        self.desired.div_ceil(2).clamp(3, 200)
-    }
-
-    fn are_up(self) -> bool {
-        self.running >= self.desired && self.pending == 0 && self.failed == 0
-    }
-}
-
-/// Why a task stopped, shorter where ECS says it in one of its usual forms.
-pub fn cause_of(told: &str) -> String {
-    let told = told.trim();
-    if let Some(why) = told.strip_prefix("CannotPullContainerError: ") {
-        let image = why.split_once("ref ").and_then(|(_, rest)| rest.split_whitespace().next());
-        let image =
-            image.and_then(|image| image.trim_end_matches([':', ',']).rsplit('/').next()).unwrap_or("its image");
-        let reason = why.rsplit(": ").next().unwrap_or(why);
-        return format!("can't pull {image}: {reason}");
-    }
-    match told {
-        told if told.starts_with("Task failed ELB health checks") => {
-            "failed the load balancer's health checks".to_owned()
-        }
-        told if told.starts_with("Task failed container health checks") => "failed its own health check".to_owned(),
-        told => told.to_owned(),
-    }
-}
-
 /// Whether the history has to be read too: where `deployments` alone does not tell which is the action's own, or what
 /// became of it.
 pub fn needs_history(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> bool {
     let own = own(service, action, before);
-    service.has_stages || (is_late(action, now) && !own.is_some_and(|own| own.is_certain))
+    let tells = |own: Own<'_>| own.is_certain && (own.deployment.is_primary || action.is_running());
+    service.has_stages || (is_late(action, now) && !own.is_some_and(tells))
 }
 
 /// Whether what began with the action may be gone by now, and a rollback stand in its place.
@@ -241,7 +111,12 @@ pub fn judge(service: &Service, action: &ActionRun, before: Option<&Rollout>, no
     let recorded = recorded(service, action);
     let counts = |own: &Own<'_>| own.is_certain || !is_late(action, now) || own.goes_forward(service, recorded);
     let own = own(service, action, before).filter(counts);
+    // Where a later deploy has taken its place, the history still knows what became of it.
+    let has_ended = |recorded: &ServiceDeployment| recorded.status == ServiceDeploymentStatus::Successful;
     let found = match (own, recorded) {
+        (Some(own), Some(recorded)) if !own.deployment.is_primary && has_ended(recorded) => {
+            of_history(service, recorded, action, now)
+        }
         (Some(own), _) if !service.has_stages => of_deployment(service, own.deployment, action, now),
         (_, Some(recorded)) => of_history(service, recorded, action, now),
         (Some(own), None) => of_deployment(service, own.deployment, action, now),

@@ -6,7 +6,8 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::event::CommitSha;
 use super::execution::{ActionKind, ActionRun, Stage, Wait};
-use super::rollout::{Progress, Revision, Rollout};
+use super::rollout::{Progress, Rollout};
+use super::service::Revision;
 use super::template::one_line;
 use super::time::Timestamp;
 

@@ -1,5 +1,6 @@
 //! The queue: the engine between the functions.
 
+pub mod memory;
 pub mod message;
 
 use std::time::Duration;

@@ -14,11 +14,12 @@ use crate::aws::codepipeline::PipelineError;
 use crate::config::ReportAs;
 use crate::domain::address;
 use crate::domain::build::Build;
-use crate::domain::execution::{ActionRun, ActionStatus, Place, Reading, Work};
+use crate::domain::execution::{ActionRun, ActionStatus, Place, Work};
 use crate::domain::log::{self, Digest};
+use crate::domain::reading::Reading;
 use crate::domain::rollout::{Progress, Rollout, judge};
 use crate::domain::time::Timestamp;
-use crate::queue::message::KnownRollout;
+use crate::queue::memory::KnownRollout;
 
 /// For all that is asked about one action.
 const TIMEOUT: Duration = Duration::from_secs(6);

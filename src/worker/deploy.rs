@@ -12,7 +12,7 @@ use crate::domain::event::CommitSha;
 use crate::domain::execution::ExecutionSnapshot;
 use crate::github::{self, GitHub, GitHubError, NewDeployment, NewDeploymentStatus};
 use crate::links;
-use crate::queue::message::{KnownDeployment, Memory};
+use crate::queue::memory::{KnownDeployment, Memory};
 
 /// The key of a deployment's payload that holds the execution's id.
 const EXECUTION: &str = "execution";

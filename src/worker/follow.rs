@@ -8,7 +8,8 @@ use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
 use crate::domain::check;
 use crate::domain::event::{CommitSha, RepositoryName};
-use crate::domain::execution::{ExecutionSnapshot, ExecutionStatus, Source, Stage};
+use crate::domain::execution::{ExecutionSnapshot, ExecutionStatus, Stage};
+use crate::domain::reading::Source;
 use crate::domain::report::{Author, Report, RunOptions, ShownStatuses, State, Wanted, desired, diff};
 use crate::domain::text;
 use crate::domain::time::Timestamp;
@@ -16,7 +17,8 @@ use crate::domain::wake::{Wake, aligned, next_wake};
 use crate::github::GitHubError;
 use crate::links;
 use crate::metrics;
-use crate::queue::message::{self, FieldError, Follow, Job, KnownRollout, Memory, Message, Options, Reported};
+use crate::queue::memory::{KnownRollout, Memory, Reported};
+use crate::queue::message::{self, FieldError, Follow, Job, Message, Options};
 
 /// Readings within one wake-up, while what they show keeps moving.
 const MAX_ROUNDS: u32 = 4;

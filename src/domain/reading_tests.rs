@@ -1,6 +1,7 @@
 //! Readings put together, also those that do not fit together.
 
 use super::*;
+use crate::domain::time::Timestamp;
 
 const SHA: &str = "1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
 const OTHER: &str = "2e8be6ce1d3b4f5c6d7e8f9a0b1c2d3e4f5a6b7c";
