@@ -37,7 +37,8 @@ pub(super) struct Grant {
 #[derive(Deserialize)]
 struct Installation {
     id: u64,
-    app_id: u64,
+    #[serde(default)]
+    app_id: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -109,6 +110,7 @@ impl App {
         let expires = moment::parse(&expires_at).ok_or_else(|| nonsense("expires_at is no moment"))?;
         let authorization = Authorization::new(Bearer::Installation, &token)
             .ok_or_else(|| nonsense("the token holds characters that no token has"))?;
-        Ok(Grant { app: installation.app_id, authorization, until: expires.before(SPARE) })
+        let app = installation.app_id.or_else(|| self.key.numeric_id()).ok_or_else(|| nonsense("it names no App"))?;
+        Ok(Grant { app, authorization, until: expires.before(SPARE) })
     }
 }

@@ -276,7 +276,7 @@ impl GitHub {
             format!("/repos/{repository}/commits/{commit}/check-runs?filter=all&app_id={app}&per_page={PAGE}{name}");
         let listed = self.list(repository, &path, |page: Page| page.check_runs).await?;
         let mut runs: Vec<CheckRun> = listed.into_iter().map(CheckRun::from).collect();
-        runs.retain(|run| run.app == Some(app));
+        runs.retain(|run| run.app.is_none_or(|made_by| made_by == app));
         runs.sort_by_key(|run| std::cmp::Reverse(run.id));
         Ok(runs)
     }

@@ -44,6 +44,11 @@ impl Credentials {
 }
 
 impl AppKey {
+    /// The App's numeric id, where it is that by which it is known here.
+    pub(super) fn numeric_id(&self) -> Option<u64> {
+        self.id.parse().ok()
+    }
+
     fn parse(text: &str) -> Result<Self, GitHubError> {
         let bad = |why: &str| GitHubError::BadToken(format!("a GitHub App's credentials are expected, but {why}"));
         // What serde_json says of a syntax error names the place and never what stands there.
