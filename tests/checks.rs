@@ -201,6 +201,25 @@ async fn who_may_not_write_changes_nothing_and_is_told_so() {
     assert_eq!(scene.calls("PutApprovalResult"), 0);
 }
 
+/// What is added to the page must not take back what only ECS knew, even where ECS has forgotten it.
+#[tokio::test]
+async fn a_refused_press_changes_nothing_of_what_the_check_run_says() {
+    let scene = Scene::as_app(sample::ROUTES, classic()).await;
+    let rollout = Rollout::fails(60, Cause::Exits(1)).rolls_back_in(20).action_succeeds(100);
+    scene.local.world().pipelines().script(sample::PIPELINE, Script::new().on("Staging", "Deploy", rollout));
+    let sha = scene.push("Roll out").await;
+    scene.run().await;
+    let before = scene.checks(&sha);
+    scene.local.world().faults().add("ecs", "*", When::Always, Fault::AccessDenied);
+    for name in [STAGING, WHOLE] {
+        let press = scene.rerun(&sha, name, "hubot");
+        scene.press(&press).await;
+        assert!(scene.check(&sha, name).output.summary.unwrap().starts_with("`hubot` pressed a button here"));
+    }
+    assert_eq!(scene.checks(&sha), before);
+    assert_eq!(scene.executions().len(), 1);
+}
+
 #[tokio::test]
 async fn a_press_that_is_forged_or_stale_changes_nothing() {
     let scene = Scene::as_app(sample::ROUTES, with_approval().mode(PipelineMode::Queued)).await;

@@ -236,7 +236,7 @@ impl Stage {
     pub fn is_tentative(&self) -> bool {
         self.rollouts().any(|rollout| match rollout.progress {
             Progress::Unconfirmed => true,
-            Progress::NotBegun => self.attempts == 1,
+            Progress::NotBegun | Progress::Unreadable => self.attempts == 1,
             _ => false,
         })
     }

@@ -54,6 +54,8 @@ pub enum Progress {
     Runs { since: Timestamp },
     /// The action has succeeded, and ECS says nothing for it or against it.
     Unconfirmed,
+    /// ECS does not let itself be read: CodePipeline's word has to do.
+    Unreadable,
 }
 
 impl Rollout {

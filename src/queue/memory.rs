@@ -106,6 +106,7 @@ impl KnownRollout {
             Progress::RolledBack { to } => (KnownProgress::RolledBack, to.as_ref(), None),
             Progress::Runs { since } => (KnownProgress::Runs, None, Some(since.as_millis())),
             Progress::Unconfirmed => (KnownProgress::Unconfirmed, None, None),
+            Progress::Unreadable => return None,
         };
         let Tasks { desired, running, pending, failed } = rollout.tasks;
         Some(Self {

@@ -194,7 +194,7 @@ impl Worker {
     fn without(&self, action: &ActionRun, before: Option<Rollout>, unread: &Unread) -> Option<Work> {
         let Some(Place::Service { service, .. }) = &action.place else { return None };
         if before.is_none() && matches!(unread, Unread::ForGood(_)) {
-            return None;
+            return Some(Work::Rollout(Rollout::unknown(service, Progress::Unreadable)));
         }
         let patience = if before.is_some() { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
         let since = self.clock.now().since(action.updated);

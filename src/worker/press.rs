@@ -5,14 +5,14 @@
 //! (it was pressed twice, replayed, or overtaken) does nothing.
 
 use super::Worker;
-use super::behind::Extras;
 use super::follow::Run;
-use super::tell::{Tale, execution_of};
+use super::tell::{Tale, execution_of, shown_by};
 use super::trouble::{Cause, Trouble};
+use crate::aws::codepipeline::PipelineError;
 use crate::config::ReportAs;
 use crate::domain::check::{self, Press as Button};
 use crate::domain::execution::{ActionKind, ActionRun, ExecutionSnapshot, StageStatus};
-use crate::domain::report::{desired, execution_context};
+use crate::domain::report::execution_context;
 use crate::domain::route::StartRequest;
 use crate::github::{CheckRun, CheckState, Conclusion, GitHub, moment};
 use crate::links;
@@ -99,25 +99,18 @@ impl Worker {
             .await
     }
 
-    /// Adds a line to the page of the check run that was pressed, which else stays as it is.
+    /// Adds a line to the page of the check run that was pressed. What it shows stays as it is, whatever can be read now:
+    /// it may rest on what ECS has forgotten since.
     async fn note(&self, pressing: &Pressing<'_>, line: &str) -> Result<(), Cause> {
         let Pressing { request, check_run, execution, .. } = pressing;
         let run = pressing.run();
-        let reading = self.pipelines.read(&request.pipeline, execution, request.source_action.as_deref()).await?;
-        let snapshot = reading.snapshot(run.source());
-        let reports = desired(&snapshot, &request.commit, &request.options).into_iter().map(|wanted| wanted.report);
-        let Some(report) = reports.into_iter().find(|report| report.context.eq_ignore_ascii_case(&check_run.name))
-        else {
-            return Ok(());
-        };
-        let mut page = check::page(&snapshot, &report, &request.commit);
+        let extras = self.extras(&run, false).await;
+        let read = self.read(&request.pipeline, execution, request.source_action.as_deref(), &[], extras).await?;
+        let (report, conclusion) = shown_by(check_run);
+        let mut page = check::page(&read.snapshot(run.source()), &report, &request.commit);
         page.summary = format!("{line}\n\n{}", page.summary);
-        let tale = Tale {
-            url: check_run.details_url.clone().unwrap_or_default(),
-            execution: Some(execution),
-            page: Some(page),
-            ..Tale::default()
-        };
+        let (url, execution) = (check_run.details_url.clone().unwrap_or_default(), Some(execution.as_str()));
+        let tale = Tale { url, execution, page: Some(page), conclusion, shown: None };
         self.tell(&request.repository, &request.commit, &report, tale).await
     }
 
@@ -127,8 +120,11 @@ impl Worker {
         let Button::Answer { approve, began } = button;
         let again = |cause: Cause| Trouble::passing(cause, Job::Press((*job).clone()));
         let pipeline = &request.pipeline;
-        let read = self.pipelines.read(pipeline, execution, request.source_action.as_deref()).await;
-        let snapshot = read.map_err(|error| again(error.into()))?.snapshot(pressing.run().source());
+        let read = match self.pipelines.read(pipeline, execution, request.source_action.as_deref()).await {
+            Err(PipelineError::NotFound(_)) => return self.stale(message, job, "the execution is gone"),
+            read => read.map_err(|error| again(error.into()))?,
+        };
+        let snapshot = read.snapshot(pressing.run().source());
         let waits = |action: &&ActionRun| {
             action.kind == ActionKind::Approval && action.is_running() && action.started == *began
         };
@@ -155,8 +151,12 @@ impl Worker {
         if matches!(check_run.state, Some(CheckState::Completed(Conclusion::Success | Conclusion::Skipped))) {
             return self.stale(message, job, "it has not failed");
         }
-        let read = self.read(pipeline, execution, request.source_action.as_deref(), &[], Extras::default()).await;
-        let snapshot = read.map_err(|error| again(error.into()))?.snapshot(pressing.run().source());
+        let source_action = request.source_action.as_deref();
+        let read = match self.pipelines.read(pipeline, execution, source_action).await {
+            Err(PipelineError::NotFound(_)) => return self.stale(message, job, "the execution is gone"),
+            read => read.map_err(|error| again(error.into()))?,
+        };
+        let snapshot = read.snapshot(pressing.run().source());
         if !snapshot.is_final() {
             self.stale(message, job, "the execution runs")?;
             return self.look_at_pressed(pressing, Happening::ExecutionResumed).await;

@@ -133,23 +133,25 @@ fn of_status(status: &ListedStatus) -> Posted {
 }
 
 fn of_check_run(run: &CheckRun) -> Posted {
-    let state = match run.state {
-        Some(CheckState::Queued | CheckState::InProgress) => State::Pending,
-        Some(CheckState::Completed(conclusion)) => match conclusion {
-            github::Conclusion::Success | github::Conclusion::Neutral | github::Conclusion::Skipped => State::Success,
-            github::Conclusion::Failure | github::Conclusion::TimedOut => State::Failure,
-            github::Conclusion::Cancelled | github::Conclusion::ActionRequired => State::Error,
-        },
-        // Only GitHub makes it so, and whatever is wanted replaces it.
-        None => State::Error,
-    };
-    let execution = execution_of(&run.external_id);
     let push = run.details_url.as_deref().and_then(links::author_of).and_then(|author| author.push);
+    let execution = execution_of(&run.external_id);
     Posted {
-        report: Report { context: run.name.clone(), state, description: run.title.clone().unwrap_or_default() },
+        report: shown_by(run).0,
         author: execution.map(|execution| Author { execution: execution.to_owned(), push }),
         check_run: Some(run.id),
     }
+}
+
+/// What a check run shows, and how it has concluded.
+pub(super) fn shown_by(run: &CheckRun) -> (Report, Option<Conclusion>) {
+    let conclusion = match run.state {
+        Some(CheckState::Queued | CheckState::InProgress) => None,
+        Some(CheckState::Completed(conclusion)) => Some(from_the_wire(conclusion)),
+        // Only GitHub makes it so, and whatever is wanted replaces it.
+        None => Some(Conclusion::Cancelled),
+    };
+    let state = conclusion.map_or(State::Pending, Conclusion::state);
+    (Report { context: run.name.clone(), state, description: run.title.clone().unwrap_or_default() }, conclusion)
 }
 
 /// What a check run is known by: the execution, and the stage where it is a stage's.
@@ -198,6 +200,17 @@ fn annotation(annotation: &Annotation) -> github::Annotation {
         },
         message: message.clone(),
         title: None,
+    }
+}
+
+fn from_the_wire(conclusion: github::Conclusion) -> Conclusion {
+    match conclusion {
+        github::Conclusion::Success => Conclusion::Success,
+        github::Conclusion::Failure | github::Conclusion::TimedOut => Conclusion::Failure,
+        github::Conclusion::Neutral => Conclusion::Neutral,
+        github::Conclusion::Cancelled => Conclusion::Cancelled,
+        github::Conclusion::Skipped => Conclusion::Skipped,
+        github::Conclusion::ActionRequired => Conclusion::ActionRequired,
     }
 }
 
