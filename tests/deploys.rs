@@ -68,6 +68,27 @@ async fn a_build_tells_its_phases_and_a_rollout_its_tasks() {
 }
 
 #[tokio::test]
+async fn a_phase_that_lasts_says_for_how_long() {
+    let pipeline = PipelineSpec::new(sample::PIPELINE)
+        .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", sample::REPOSITORY, "main")]))
+        .stage(StageSpec::new("Build", [ActionSpec::code_build("docker-build", "node-server")]));
+    let scene = Scene::with(sample::ROUTES, pipeline).await;
+    // Nobody is told of it before the chain's own look.
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let build = Build::succeeds(20 * 60);
+    scene.local.world().pipelines().script(sample::PIPELINE, Script::new().on("Build", "docker-build", build));
+    let sha = scene.push("Build for long").await;
+    scene.run().await;
+    let of_stage = scene.posted().lines().filter(|line| line.contains("/Build")).collect::<Vec<_>>().join("\n");
+    insta::assert_snapshot!(of_stage.replace(&sha[..7], "…"), @"
+    … codepipeline/node-server/Build pending: Build: docker-build in progress
+    … codepipeline/node-server/Build pending: Build: docker-build, PROVISIONING for 1 m 8 s
+    … codepipeline/node-server/Build pending: Build: docker-build, PRE_BUILD for 8 s
+    … codepipeline/node-server/Build success: Build succeeded in 20 m
+    ");
+}
+
+#[tokio::test]
 async fn a_failed_build_names_the_phase_the_command_and_its_exit_status() {
     let scene = Scene::new().await;
     let build = Build::fails(60, BuildPhase::PreBuild, "docker login registry.example.com", 1).and_fails(

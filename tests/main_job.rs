@@ -152,6 +152,28 @@ async fn a_run_that_is_stopped_says_why() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_being_stopped_waits_for_what_it_has_begun() {
+    let scene = Scene::new().await;
+    let sha = scene.push("Wrong one").await;
+    scene.run_for(Duration::from_secs(20)).await;
+    let (now, execution) = (scene.now(), scene.newest_execution());
+    assert!(scene.local.world().pipelines().stop(now, &execution, false, "wrong branch"));
+    scene.run_for(Duration::from_secs(20)).await;
+    insta::assert_snapshot!(scene.shows(&sha), @"
+    codepipeline/node-server pending: Stopping: wrong branch
+    codepipeline/node-server/Build pending: Stopping: wrong branch
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    ");
+    scene.run().await;
+    insta::assert_snapshot!(scene.shows(&sha), @"
+    codepipeline/node-server error: Stopped: wrong branch
+    codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    ");
+    scene.assert_quiet_contexts();
+}
+
+#[tokio::test]
 async fn a_run_that_is_cancelled_by_a_change_of_the_pipeline() {
     let scene = Scene::new().await;
     let sha = scene.push("Too early").await;

@@ -377,9 +377,14 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         if !ours || wanted.report.state != shown_now.state {
             return true;
         }
+        let (said, to_say) = (&shown_now.description, &wanted.report.description);
+        // A phase that is over so soon that it is not worth a word takes no step back from the one before.
+        if !wanted.report.state.is_final() && text::names_a_phase(said) && to_say.contains("in progress") {
+            return false;
+        }
         // What is shown is as true as what is wanted, and only less exact: it is worth a new step, while there is room.
         let room = if wanted.report.state.is_final() { 0 } else { 1 };
-        text::step(&wanted.report.description) != text::step(&shown_now.description) && posts + room < wanted.account
+        text::step(to_say) != text::step(said) && posts + room < wanted.account
     };
     let mut due: Vec<Report> =
         wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();

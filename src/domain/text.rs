@@ -121,6 +121,12 @@ pub fn step(description: &str) -> &str {
     }
 }
 
+/// Whether a description names the phase that a build is in, as CodeBuild writes it: `Build: docker-build, PRE_BUILD`.
+pub fn names_a_phase(description: &str) -> bool {
+    let last = step(description).rsplit([' ', ',']).next().unwrap_or_default();
+    last.len() > 2 && last.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+}
+
 /// A rollout of which ECS shows nothing yet, or nothing any more, says no more than that its action is under way.
 fn is_telling(rollout: &Rollout) -> bool {
     matches!(rollout.progress, Progress::Rolling { .. } if rollout.revision.is_some())
@@ -365,6 +371,14 @@ mod tests {
         assert_eq!(step("Build waits for 2 approvals"), "Build waits for 2 approvals");
         assert_eq!(step("Staging is held: closed for s m h"), "Staging is held: closed for s m h");
         assert_eq!(step("Queued"), "Queued");
+    }
+
+    #[test]
+    fn a_description_may_name_a_phase() {
+        assert!(names_a_phase("Build: docker-build, PRE_BUILD for 40 s"));
+        assert!(names_a_phase("Build: BUILD"));
+        assert!(!names_a_phase("Build: docker-build in progress"));
+        assert!(!names_a_phase("Queued"));
     }
 
     #[test]
