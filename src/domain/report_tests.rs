@@ -461,3 +461,25 @@ fn shown_by(execution: &str, state: State, description: &str) -> ShownStatuses {
     let report = |context: &str| Report { context: context.to_owned(), state, description: description.to_owned() };
     ShownStatuses::from_newest_first(contexts.into_iter().map(|context| (report(context), author())))
 }
+
+#[test]
+fn a_deploy_by_codedeploy_is_told_as_far_as_its_action_tells() {
+    let deploying = |status, error: Option<&str>| {
+        let summary = Some("Deployment d-ABC123: 40 % of the traffic is on the new tasks".to_owned());
+        let error = error.map(str::to_owned);
+        let stage_status = if status == ActionStatus::Failed { StageStatus::Failed } else { StageStatus::InProgress };
+        let mut stage = stage("Staging", stage_status);
+        stage.actions = vec![ActionRun { summary, error, ..action("Staging", "Deploy", status) }];
+        stage
+    };
+    let running = deploying(ActionStatus::InProgress, None);
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::InProgress, &[running])), @"
+    node-server pending: Staging: Deploy in progress
+    node-server/Staging pending: Staging: Deployment d-ABC123: 40 % of the traffic is on the new tasks
+    ");
+    let failed = deploying(ActionStatus::Failed, Some("The deployment d-ABC123 has failed: health checks"));
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Failed, &[failed])), @"
+    node-server failure: Staging failed in Deploy: The deployment d-ABC123 has failed: health checks
+    node-server/Staging failure: Staging failed in Deploy: The deployment d-ABC123 has failed: health checks
+    ");
+}

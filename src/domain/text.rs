@@ -85,8 +85,17 @@ pub fn stage_in_progress(stage: &Stage) -> String {
             };
             clip(&format!("{}: {name}{}{again}{lasted}", stage.name, phase.name))
         }
-        None => in_progress(stage),
+        None => match stage.running().find_map(told_of_deploy) {
+            Some(told) => clip(&format!("{}: {told}{again}", stage.name)),
+            None => in_progress(stage),
+        },
     }
+}
+
+/// What a deploy that is not ECS's own, such as CodeDeploy's, says of itself: more is not known of it.
+fn told_of_deploy(action: &ActionRun) -> Option<&str> {
+    let is_told = action.kind == ActionKind::Deploy && action.rollout().is_none();
+    action.summary.as_deref().map(str::trim).filter(|told| is_told && !told.is_empty())
 }
 
 /// Before how long something has gone on in a description.
