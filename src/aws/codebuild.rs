@@ -50,8 +50,9 @@ impl CodeBuild {
     }
 }
 
+/// Phases also end as `CLIENT_ERROR`, which the model does not name.
 fn has_failed(status: Option<&StatusType>) -> bool {
-    matches!(status, Some(StatusType::Failed | StatusType::Fault | StatusType::TimedOut | StatusType::Stopped))
+    !matches!(status, None | Some(StatusType::Succeeded | StatusType::InProgress))
 }
 
 fn of_build(build: &types::Build, now: Timestamp) -> Build {

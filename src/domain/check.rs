@@ -3,7 +3,7 @@
 use super::build::Build;
 use super::event::CommitSha;
 use super::execution::{ActionKind, ActionRun, ActionStatus, ExecutionSnapshot, Stage, StageStatus};
-use super::log::Annotation;
+use super::log::{Annotation, masked};
 use super::report::{Report, State, stage_context};
 use super::text;
 use super::time::Timestamp;
@@ -172,7 +172,7 @@ fn failures(stages: &[&Stage]) -> Option<String> {
         for action in stage.actions.iter().filter(|action| action.status == ActionStatus::Failed) {
             let mut part = format!("### {}\n\n{}", stage.name, escaped(&text::stage_failed(stage)));
             if let Some(told) = action.error.as_deref().filter(|told| !told.trim().is_empty()) {
-                part.push_str(&format!("\n\n{}", fenced(told)));
+                part.push_str(&format!("\n\n{}", fenced(&masked(told))));
             }
             if let Some(build) = action.build() {
                 part.push_str(&log_of(build));

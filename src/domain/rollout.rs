@@ -12,8 +12,9 @@ use super::execution::{ActionRun, ActionStatus};
 use super::service::{Deployment, Revision, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks};
 use super::time::Timestamp;
 
-/// The clocks of CodePipeline and ECS differ by less than this.
-const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// The clocks of CodePipeline and ECS differ by less than this. An action takes longer to begin its deployment, and what
+/// the action before has left behind is not to be taken for its own.
+const CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// An action has registered its task definition and begun its deployment after this long.
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
@@ -95,14 +96,15 @@ impl Rollout {
 /// Whether the history has to be read too: where `deployments` alone does not tell which is the action's own, or what
 /// became of it.
 pub fn needs_history(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> bool {
-    let own = own(service, action, before);
-    let tells = |own: Own<'_>| own.is_certain && (own.deployment.is_primary || action.is_running());
-    service.has_stages || (is_late(action, now) && !own.is_some_and(tells))
-}
-
-/// Whether what began with the action may be gone by now, and a rollback stand in its place.
-fn is_late(action: &ActionRun, now: Timestamp) -> bool {
-    action.is_over() || now.since(action.started) > BEGINS_WITHIN
+    let should_be_there = action.is_over() || now.since(action.started) > BEGINS_WITHIN;
+    let tells = |own: &Deployment| own.is_primary || action.is_running();
+    let began_with_it =
+        || service.deployments.iter().any(|one| one.created.is_some_and(|created| is_of(created, action)));
+    service.has_stages
+        || match own(service, action, before) {
+            Some(own) => !tells(own),
+            None => should_be_there || began_with_it(),
+        }
 }
 
 /// What has become of an action's rollout. `before` is what was found at an earlier look at the same run of the action.
@@ -111,17 +113,15 @@ pub fn judge(service: &Service, action: &ActionRun, before: Option<&Rollout>, no
         return before.clone();
     }
     let recorded = recorded(service, action);
-    let counts = |own: &Own<'_>| own.is_certain || !is_late(action, now) || own.goes_forward(service, recorded);
-    let own = own(service, action, before).filter(counts);
     // Where a later deploy has taken its place, the history still knows what became of it.
     let has_ended = |recorded: &ServiceDeployment| recorded.status == ServiceDeploymentStatus::Successful;
-    let found = match (own, recorded) {
-        (Some(own), Some(recorded)) if !own.deployment.is_primary && has_ended(recorded) => {
+    let found = match (own(service, action, before), recorded) {
+        (Some(own), Some(recorded)) if !own.is_primary && has_ended(recorded) => {
             of_history(service, recorded, action, now)
         }
-        (Some(own), _) if !service.has_stages => of_deployment(service, own.deployment, action, now),
+        (Some(own), _) if !service.has_stages => of_deployment(service, own, action, now),
         (_, Some(recorded)) => of_history(service, recorded, action, now),
-        (Some(own), None) => of_deployment(service, own.deployment, action, now),
+        (Some(own), None) => of_deployment(service, own, action, now),
         (None, None) => without_deployment(service, action, before),
     };
     keep(before, found)
@@ -157,43 +157,37 @@ fn keep(before: Option<&Rollout>, found: Rollout) -> Rollout {
     }
 }
 
-/// A deployment that the action has begun.
-#[derive(Clone, Copy)]
-struct Own<'a> {
-    deployment: &'a Deployment,
-    /// It is known, or named by the action itself. One that only began after the action did may be the rollback of it.
-    is_certain: bool,
-}
-
-impl Own<'_> {
-    /// Whether it is no rollback: the history has it for the action, or it has failed, or it takes the place of an
-    /// earlier revision.
-    fn goes_forward(&self, service: &Service, recorded: Option<&ServiceDeployment>) -> bool {
-        let Deployment { revision, state, .. } = self.deployment;
-        let is_before =
-            |one: &Deployment| one.revision.as_ref().zip(revision.as_ref()).is_some_and(|(a, b)| a.is_before(b));
-        recorded.is_some_and(|recorded| recorded.revision == *revision)
-            || *state == Some(RolloutState::Failed)
-            || service.deployments.iter().any(is_before)
-    }
-}
-
 /// The deployment that the action has begun: the one of the revision that is known to be its own, or that the action
-/// names itself, or else the first that began after the action did.
-fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -> Option<Own<'a>> {
+/// names itself, or else the first that began after the action did and is no rollback.
+fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -> Option<&'a Deployment> {
     let deployments = || service.deployments.iter();
-    let certain = |deployment| Own { deployment, is_certain: true };
     if let Some(known) = before.and_then(|before| before.revision.as_ref()) {
-        let of_it = deployments().filter(|one| one.revision.as_ref() == Some(known));
-        return of_it.max_by_key(|one| one.created).map(certain);
+        return deployments().filter(|one| one.revision.as_ref() == Some(known)).max_by_key(|one| one.created);
     }
     let named = deployments().find(|one| action.external_id.as_deref() == Some(one.id.as_str()));
-    named.map(certain).or_else(|| {
-        let goes_back = |one: &&Deployment| one.reason.as_ref().is_some_and(|reason| reason.contains("rolling back"));
-        let began = deployments().filter(|one| one.created.is_some_and(|created| is_of(created, action)));
-        let first = began.filter(|one| !goes_back(one)).min_by_key(|one| one.created);
-        first.map(|deployment| Own { deployment, is_certain: false })
+    named.or_else(|| {
+        let mut began: Vec<&Deployment> =
+            deployments().filter(|one| one.created.is_some_and(|created| is_of(created, action))).collect();
+        // One from just before is what the action before has left behind, unless it is all there is.
+        if began.iter().any(|one| one.created >= Some(action.started)) {
+            began.retain(|one| one.created >= Some(action.started));
+        }
+        // Of several the first is its own, and the others are what came of it.
+        let is_alone = began.len() == 1;
+        let first = began.into_iter().min_by_key(|one| one.created);
+        first.filter(|one| !is_alone || goes_forward(one, service, action))
     })
+}
+
+/// Whether a deployment is no rollback, which begins after the action as well, and is all that is left of a rollout that
+/// has failed: the history has it for the action, or it has failed itself, or it takes the place of an earlier revision.
+fn goes_forward(one: &Deployment, service: &Service, action: &ActionRun) -> bool {
+    let Deployment { revision, state, .. } = one;
+    let is_before =
+        |other: &Deployment| other.revision.as_ref().zip(revision.as_ref()).is_some_and(|(a, b)| a.is_before(b));
+    recorded(service, action).is_some_and(|recorded| recorded.revision == *revision)
+        || *state == Some(RolloutState::Failed)
+        || service.deployments.iter().any(is_before)
 }
 
 /// The first entry of the history that began after the action did: its own, for a rollback is part of an entry there.

@@ -74,9 +74,15 @@ fn what_the_run_before_left_behind_is_not_blamed_on_this_one() {
 
 #[test]
 fn it_runs_once_ecs_says_so() {
-    let runs = service(&[primary(deployment(42, BEGAN + 3, RolloutState::Completed))]);
+    let new = primary(deployment(42, BEGAN + 3, RolloutState::Completed));
     let running = action(ActionStatus::InProgress);
-    assert_eq!(judge(&runs, &running, None, at(BEGAN + 60)).progress, Progress::Runs { since: at(BEGAN + 53) });
+    let runs = service(&[new.clone(), deployment(41, 10, RolloutState::Completed)]);
+    let judged = judge(&runs, &running, None, at(BEGAN + 60));
+    assert_eq!(judged.progress, Progress::Runs { since: at(BEGAN + 53) });
+    // Once the old one is drained, the new one is known from before.
+    let seen = Rollout { progress: Progress::Rolling { lifecycle: None }, ..judged };
+    let alone = judge(&service(&[new]), &running, Some(&seen), at(BEGAN + 60));
+    assert_eq!(alone.progress, Progress::Runs { since: at(BEGAN + 53) });
 }
 
 #[test]
@@ -233,17 +239,30 @@ fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
 
 #[test]
 fn the_history_is_asked_only_where_it_is_needed() {
-    let rolling = service(&[primary(deployment(42, BEGAN + 3, RolloutState::InProgress))]);
+    let new = primary(deployment(42, BEGAN + 3, RolloutState::InProgress));
+    let rolling = service(&[new.clone(), deployment(41, 10, RolloutState::Completed)]);
     let running = action(ActionStatus::InProgress);
     assert!(!needs_history(&rolling, &running, None, at(BEGAN + 20)));
     let known = judge(&rolling, &running, None, at(BEGAN + 20));
     assert!(!needs_history(&rolling, &running, Some(&known), at(BEGAN + 300)));
-    // Who sees it for the first time by now may see the rollback of it.
-    assert!(needs_history(&rolling, &running, None, at(BEGAN + 300)));
+    // Who sees it alone, and for the first time, may see the rollback of it.
+    assert!(needs_history(&service(&[new]), &running, None, at(BEGAN + 20)));
     let staged = Service { has_stages: true, ..rolling };
     assert!(needs_history(&staged, &running, Some(&known), at(BEGAN + 20)));
     let nothing = service(&[primary(deployment(41, 10, RolloutState::Completed))]);
     assert!(!needs_history(&nothing, &running, None, at(BEGAN + 20)));
     assert!(needs_history(&nothing, &running, None, at(BEGAN + 300)));
     assert!(needs_history(&nothing, &action(ActionStatus::Succeeded), None, at(BEGAN + 20)));
+}
+
+#[test]
+fn what_the_action_before_left_behind_a_moment_ago_is_not_its_own() {
+    // The rollback of the run before began half a second before this action, which then began its own.
+    let back =
+        Deployment { created: Some(Timestamp::from_millis(999_500)), ..deployment(41, 0, RolloutState::Completed) };
+    let own = primary(deployment(43, BEGAN + 1, RolloutState::Completed));
+    let rollout = judge(&service(&[own, back.clone()]), &action(ActionStatus::InProgress), None, at(BEGAN + 5));
+    assert_eq!((rollout.revision, matches!(rollout.progress, Progress::Runs { .. })), (Some(revision(43)), true));
+    let only_back = judge(&service(&[primary(back)]), &action(ActionStatus::InProgress), None, at(BEGAN + 1));
+    assert_eq!(only_back.progress, Progress::NotBegun);
 }

@@ -6,6 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::event::CommitSha;
 use super::execution::{ActionKind, ActionRun, Stage, Wait};
+use super::log::masked;
 use super::rollout::{Progress, Rollout};
 use super::service::Revision;
 use super::template::one_line;
@@ -22,7 +23,8 @@ pub fn clip(text: &str) -> String {
 }
 
 fn clip_to(text: &str, longest: usize) -> String {
-    let text = one_line(text);
+    // A reason may quote a command, and a command holds whatever its author put there.
+    let text = masked(&one_line(text));
     let units = |text: &str| text.encode_utf16().count();
     if units(&text) <= longest {
         return text;
@@ -388,6 +390,13 @@ mod tests {
         assert!(names_a_phase("Build: BUILD"));
         assert!(!names_a_phase("Build: docker-build in progress"));
         assert!(!names_a_phase("Queued"));
+    }
+
+    #[test]
+    fn a_secret_in_a_command_is_masked() {
+        let told =
+            clip("Build failed in BUILD: exit status 2 (curl --password=hunter2 https://user:s3cr3tpw@example.com)");
+        assert!(!told.contains("hunter2") && !told.contains("s3cr3tpw"), "{told}");
     }
 
     #[test]

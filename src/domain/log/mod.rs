@@ -37,6 +37,12 @@ pub fn digest(messages: &[String]) -> Digest {
     Digest { annotations: annotations(lines), lines: shown.to_vec() }
 }
 
+/// A single line of somebody else's text, such as a command that failed, with its secrets masked.
+pub fn masked(text: &str) -> String {
+    let lines = text.lines().map(str::to_owned).collect();
+    secrets::mask(lines).join("\n")
+}
+
 /// The lines of messages: plain text, secrets masked, long ones clipped.
 pub fn readable(messages: &[String]) -> Vec<String> {
     let lines = messages.iter().flat_map(|message| message.lines()).map(plain).collect();
