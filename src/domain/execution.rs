@@ -227,7 +227,9 @@ impl Stage {
 
     /// Whether an action has succeeded while ECS is still at work: nobody knows yet that the service runs it.
     pub fn is_undecided(&self) -> bool {
-        let has_succeeded = |action: &&ActionRun| action.status == ActionStatus::Succeeded;
+        // The list of actions may lag behind the execution's status.
+        let lags = |action: &ActionRun| action.is_running() && self.status == StageStatus::Succeeded;
+        let has_succeeded = |action: &&ActionRun| action.status == ActionStatus::Succeeded || lags(action);
         self.actions.iter().filter(has_succeeded).any(|action| action.rollout().is_some_and(Rollout::is_at_work))
     }
 
@@ -237,6 +239,8 @@ impl Stage {
         self.rollouts().any(|rollout| match rollout.progress {
             Progress::Unconfirmed => true,
             Progress::NotBegun | Progress::Unreadable => self.attempts == 1,
+            // Held back until ECS can be read.
+            Progress::Rolling { .. } => self.attempts == 1 && rollout.revision.is_none(),
             _ => false,
         })
     }
@@ -304,6 +308,12 @@ impl ExecutionSnapshot {
 
     pub fn has_failed_rollout(&self) -> bool {
         self.stages.iter().any(|stage| stage.failed_rollout().is_some())
+    }
+
+    /// When its last action ended, as far as it is known.
+    pub fn ended_at(&self) -> Timestamp {
+        let actions = self.stages.iter().flat_map(|stage| &stage.actions);
+        actions.map(|action| action.updated).max().unwrap_or_default()
     }
 
     /// From the beginning of the first action to the end of the last one.

@@ -140,7 +140,7 @@ pub fn names_a_phase(description: &str) -> bool {
 
 /// A rollout of which ECS shows nothing yet, or nothing any more, says no more than that its action is under way.
 fn is_telling(rollout: &Rollout) -> bool {
-    matches!(rollout.progress, Progress::Rolling { .. } if rollout.revision.is_some())
+    matches!(rollout.progress, Progress::Rolling { .. } | Progress::Runs { .. }) && rollout.revision.is_some()
 }
 
 /// `Rolling out node-server: 1 of 2 tasks on :42`.

@@ -24,6 +24,9 @@ use crate::queue::memory::KnownRollout;
 /// For all that is asked about one action.
 const TIMEOUT: Duration = Duration::from_secs(6);
 
+/// For why tasks stopped, within that.
+const TIMEOUT_OF_CAUSE: Duration = Duration::from_secs(2);
+
 /// After this long without an answer of ECS, an action that has succeeded is believed.
 const BELIEVED_AFTER: Duration = Duration::from_secs(60);
 
@@ -185,7 +188,8 @@ impl Worker {
         let mut rollout = judge(&found, action, before, now);
         if let (Some(revision), None, true) = (&rollout.revision, &rollout.cause, rollout.has_failing_tasks()) {
             // The reason is of use, and not worth losing the fact over.
-            rollout.cause = self.services.cause(cluster, service, revision).await.unwrap_or_default();
+            let asked = tokio::time::timeout(TIMEOUT_OF_CAUSE, self.services.cause(cluster, service, revision)).await;
+            rollout.cause = asked.ok().and_then(Result::ok).flatten();
         }
         Ok(rollout)
     }
@@ -196,7 +200,8 @@ impl Worker {
         if before.is_none() && matches!(unread, Unread::ForGood(_)) {
             return Some(Work::Rollout(Rollout::unknown(service, Progress::Unreadable)));
         }
-        let patience = if before.is_some() { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
+        let has_answered = before.as_ref().is_some_and(|before| before.revision.is_some());
+        let patience = if has_answered { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
         let since = self.clock.now().since(action.updated);
         let progress = match action.status {
             ActionStatus::Succeeded if since < patience => Progress::Rolling { lifecycle: None },

@@ -29,6 +29,10 @@ pub(super) const STILL_MOVING: Duration = Duration::from_secs(2);
 /// While GitHub does not let us write, a run is looked at no more often than this.
 const WITHOUT_ACCESS: Duration = Duration::from_secs(30);
 
+/// For so long after a run has ended its deployment at GitHub is tried to be brought up to date, so often.
+const DEPLOYMENT_WITHIN: Duration = Duration::from_secs(60 * 60);
+const DEPLOYMENT_AGAIN: Duration = Duration::from_secs(60);
+
 /// An execution that was just started may not be found everywhere at once.
 const NOT_FOUND_FOR: Duration = Duration::from_secs(120);
 
@@ -126,17 +130,29 @@ impl Worker {
                 .await
                 .map_err(|error| Trouble::passing(error, Job::Follow(job.clone())))?;
         }
+        let mut is_shown = true;
         if has_access {
-            let shown = self.show_deployment(&run, &looked.snapshot, &mut job.memory).await;
-            shown.map_err(|cause| Trouble::passing(cause, Job::Follow(job.clone())))?;
+            match self.show_deployment(&run, &looked.snapshot, &mut job.memory).await {
+                Ok(()) => {}
+                Err(cause @ Cause::GitHub(GitHubError::RateLimited { .. })) => {
+                    return Err(Trouble::passing(cause, Job::Follow(job)));
+                }
+                // It is tried again at the next look; a deployment is not worth looking less often.
+                Err(cause) => {
+                    tracing::warn!(delivery, pipeline, execution, %cause, "the deployment at GitHub is not up to date");
+                    let ended = looked.snapshot.ended_at();
+                    is_shown = looked.snapshot.is_settled() && self.clock.now().since(ended) > DEPLOYMENT_WITHIN;
+                }
+            }
         }
         let wait = match next_wake(&looked.snapshot, age) {
             Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
-            Wake::Done if looked.settled => {
+            Wake::Done if looked.settled && is_shown => {
                 tracing::info!(delivery, pipeline, execution, status = ?looked.snapshot.status, "done");
                 return Ok(());
             }
             Wake::After(wait) if looked.settled => wait,
+            Wake::Done if looked.settled => DEPLOYMENT_AGAIN,
             _ => STILL_MOVING,
         };
         let wait = aligned(wait, self.clock.now(), execution);

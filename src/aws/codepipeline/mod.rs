@@ -106,9 +106,13 @@ impl CodePipeline {
         approve: bool,
         summary: &str,
     ) -> Result<bool, PipelineError> {
-        let state = self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort)?;
+        let token = match self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort) {
+            Ok(state) => token_of(&state, execution, approval),
+            Err(error @ PipelineError::Unavailable(_)) => return Err(error),
+            Err(_) => None,
+        };
         // In PARALLEL mode there is no state to ask; the action itself names the token.
-        let token = token_of(&state, execution, approval).or_else(|| approval.external_id.clone());
+        let token = token.or_else(|| approval.external_id.clone());
         let Some(token) = token else { return Ok(false) };
         let status = if approve { ApprovalStatus::Approved } else { ApprovalStatus::Rejected };
         let result = ApprovalResult::builder().summary(summary).status(status).build();
