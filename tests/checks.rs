@@ -7,10 +7,13 @@ mod common;
 use std::time::Duration;
 
 use common::{APP, Scene};
+use pipehook::domain::event::{CommitSha, RepositoryName};
+use pipehook::github::{CheckContent, CheckOutput, CheckState, GitHub, NewCheckRun};
 use pipehook::local::sample;
+use pipehook::settings::Secret;
 use pipehook::standin::{
     ActionSpec, AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, PipelineSpec, Rollout, Script,
-    ServiceSpec, StageSpec, When,
+    ServiceSpec, StageSpec, When, example_app_credentials,
 };
 
 const STAGING: &str = "codepipeline/node-server/Staging";
@@ -71,6 +74,42 @@ async fn a_run_has_a_check_run_a_stage_and_one_for_itself() {
     let mut world = scene.local.world();
     assert_eq!(world.github().check_runs(sample::REPOSITORY, &sha).len(), 4, "one of each");
     assert_eq!(world.github().posted_since(0).0.len(), 0, "no statuses beside them");
+}
+
+/// Two workers that make a check run at the same moment make two; the one that nobody changes does not stay open.
+#[tokio::test]
+async fn a_check_run_that_was_made_twice_does_not_stay_open() {
+    let scene = Scene::as_app(sample::ROUTES, classic()).await;
+    let sha = scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(20)).await;
+    let run = scene.check(&sha, BUILD);
+    let token = Secret::new(example_app_credentials(APP));
+    let github =
+        GitHub::new(&scene.local.server().github_api_url(), Some(&token), scene.local.clock().clone()).unwrap();
+    let content = CheckContent {
+        state: CheckState::InProgress,
+        started_at: None,
+        completed_at: None,
+        details_url: Some(run.details_url.clone()),
+        output: CheckOutput {
+            title: "Build in progress".to_owned(),
+            summary: "Build in progress".to_owned(),
+            ..CheckOutput::default()
+        },
+        actions: Vec::new(),
+    };
+    let double = NewCheckRun {
+        name: BUILD.to_owned(),
+        head_sha: CommitSha::parse(&sha).unwrap(),
+        external_id: run.external_id,
+        content,
+    };
+    github.create_check_run(&RepositoryName::parse(sample::REPOSITORY).unwrap(), &double).await.unwrap();
+    scene.run().await;
+    let mut world = scene.local.world();
+    let runs = world.github().check_runs(sample::REPOSITORY, &sha);
+    let of_build = runs.iter().filter(|run| run.name == BUILD).map(|run| run.conclusion.unwrap_or(run.status));
+    assert_eq!(of_build.collect::<Vec<_>>(), ["neutral", "success"]);
 }
 
 #[tokio::test]

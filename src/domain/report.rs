@@ -260,6 +260,15 @@ pub struct ShownStatuses {
     contexts: BTreeMap<String, Shown>,
     /// The push that started each execution, as far as links tell.
     pushes: BTreeMap<String, String>,
+    doubles: Vec<Double>,
+}
+
+/// A check run that stands open behind a newer one of its name and execution: two workers made one at the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Double {
+    pub context: String,
+    pub execution: String,
+    pub check_run: u64,
 }
 
 impl ShownStatuses {
@@ -267,6 +276,12 @@ impl ShownStatuses {
     pub fn from_newest_first(posted: impl IntoIterator<Item = impl Into<Posted>>) -> Self {
         let mut shown = Self::default();
         for Posted { report, author, check_run } in posted.into_iter().map(Into::into) {
+            let newer = shown.get(&report.context).and_then(|newer| newer.execution.clone());
+            if let (Some(execution), Some(check_run), State::Pending) = (newer, check_run, report.state)
+                && author.as_ref().is_some_and(|author| author.execution == execution)
+            {
+                shown.doubles.push(Double { context: report.context.clone(), execution, check_run });
+            }
             let latest = shown.contexts.entry(report.context.to_lowercase()).or_insert_with(|| Shown {
                 context: report.context,
                 state: report.state,
@@ -285,6 +300,11 @@ impl ShownStatuses {
 
     pub fn get(&self, context: &str) -> Option<&Shown> {
         self.contexts.get(&context.to_lowercase())
+    }
+
+    /// The doubles of an execution's check runs.
+    pub fn doubles_of<'a>(&'a self, execution: &'a str) -> impl Iterator<Item = &'a Double> {
+        self.doubles.iter().filter(move |double| double.execution == execution)
     }
 
     /// Whether exactly this stands in its context.

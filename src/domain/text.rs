@@ -348,6 +348,10 @@ pub fn execution_gone() -> String {
     "The execution is gone: its pipeline was deleted or recreated".to_owned()
 }
 
+pub fn told_elsewhere() -> String {
+    "Told in another check run of this name".to_owned()
+}
+
 pub fn given_up() -> String {
     "Given up after a day of failures; redrive pipehook's dead-letter queue to go on".to_owned()
 }

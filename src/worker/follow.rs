@@ -263,6 +263,11 @@ impl Worker {
         for report in &due {
             self.post(run, commit, report, &shown, Some(snapshot)).await?;
         }
+        if snapshot.is_settled() {
+            for double in shown.doubles_of(&run.execution) {
+                self.end_double(&run.repository, double).await?;
+            }
+        }
         Ok(due.len() + closed)
     }
 

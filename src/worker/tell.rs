@@ -9,7 +9,8 @@ use crate::config::ReportAs;
 use crate::domain::check::{Button, Conclusion, Page};
 use crate::domain::event::{CommitSha, RepositoryName};
 use crate::domain::log::{Annotation, Level};
-use crate::domain::report::{Author, Posted, Report, Shown, ShownStatuses, State};
+use crate::domain::report::{Author, Double, Posted, Report, Shown, ShownStatuses, State};
+use crate::domain::text;
 use crate::github::{
     self, AnnotationLevel, CheckAction, CheckContent, CheckOutput, CheckRun, CheckState, GitHub, GitHubError,
     ListedStatus, NewCheckRun,
@@ -108,6 +109,18 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Ends a check run that nobody changes any more, for another of its name tells the same.
+    pub(super) async fn end_double(&self, repository: &RepositoryName, double: &Double) -> Result<(), Cause> {
+        let Double { context, execution, check_run } = double;
+        let (state, description) = (State::Success, text::told_elsewhere());
+        let report = Report { context: context.clone(), state, description };
+        let tale = Tale { conclusion: Some(Conclusion::Neutral), ..Tale::default() };
+        let (content, external_id) = (content(&report, &tale, false), external_id(&report, Some(execution)));
+        let update =
+            async |github: &GitHub| github.update_check_run(repository, *check_run, &external_id, &content).await;
+        self.ask_github(update).await.map(|_| ())
     }
 
     async fn report_as(&self) -> Result<ReportAs, Cause> {
