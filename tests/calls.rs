@@ -7,23 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::Scene;
+use common::{Scene, classic, with_approval};
 use pipehook::local::sample;
-use pipehook::standin::{ActionSpec, Answered, Cause, Outcome, PipelineSpec, Rollout, Script, StageSpec};
-
-fn classic() -> PipelineSpec {
-    PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY)
-}
-
-fn with_approval() -> PipelineSpec {
-    PipelineSpec::new(sample::PIPELINE)
-        .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", sample::REPOSITORY, "main")]))
-        .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", "node-server")]))
-        .stage(StageSpec::new(
-            "Staging",
-            [ActionSpec::approval("Approve"), ActionSpec::ecs_deploy("Deploy", "staging", "node-server").run_order(2)],
-        ))
-}
+use pipehook::standin::{Answered, Cause, Outcome, Rollout, Script};
 
 /// A line of the table: the calls of the worker while a story was told, and the most statuses of one context.
 fn line(story: &str, scene: &Scene) -> String {

@@ -6,34 +6,19 @@ mod common;
 
 use std::time::Duration;
 
-use common::{APP, Scene};
+use common::{APP, Scene, classic, with_approval};
 use pipehook::domain::event::{CommitSha, RepositoryName};
 use pipehook::github::{CheckContent, CheckOutput, CheckState, GitHub, NewCheckRun};
 use pipehook::local::sample;
 use pipehook::settings::Secret;
 use pipehook::standin::{
-    ActionSpec, AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, PipelineSpec, Rollout, Script,
-    ServiceSpec, StageSpec, When, example_app_credentials,
+    AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, Rollout, Script, ServiceSpec, When,
+    example_app_credentials,
 };
 
 const STAGING: &str = "codepipeline/node-server/Staging";
 const BUILD: &str = "codepipeline/node-server/Build";
 const WHOLE: &str = "codepipeline/node-server";
-
-fn classic() -> PipelineSpec {
-    PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY)
-}
-
-/// The classic pipeline with an approval in front of its deploy.
-fn with_approval() -> PipelineSpec {
-    PipelineSpec::new(sample::PIPELINE)
-        .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", sample::REPOSITORY, "main")]))
-        .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", "node-server")]))
-        .stage(StageSpec::new(
-            "Staging",
-            [ActionSpec::approval("Approve"), ActionSpec::ecs_deploy("Deploy", "staging", "node-server").run_order(2)],
-        ))
-}
 
 impl Scene {
     /// Somebody presses the button with this label on a check run.

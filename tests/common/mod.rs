@@ -14,8 +14,8 @@ use pipehook::clock::Clock;
 use pipehook::domain::time::Timestamp;
 use pipehook::local::{Local, QUEUE, Setup, sample};
 use pipehook::standin::{
-    AppEvent, CheckRun, EXAMPLE_APP_KEY, ExecutionView, Fault, GitHub, Permission, PipelineSpec, PostedStatus, Role,
-    State, When, example_app_credentials,
+    ActionSpec, AppEvent, CheckRun, EXAMPLE_APP_KEY, ExecutionView, Fault, GitHub, Permission, PipelineSpec,
+    PostedStatus, Role, StageSpec, State, When, example_app_credentials,
 };
 use serde_json::Value;
 
@@ -28,6 +28,22 @@ pub(crate) const APP: u64 = 4711;
 /// Batches and jumps of the clock after which a story is taken to never end.
 const MAX_STEPS: usize = 5_000;
 
+/// Source, Build, Staging.
+pub(crate) fn classic() -> PipelineSpec {
+    PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY)
+}
+
+/// The classic pipeline with an approval in front of its deploy.
+pub(crate) fn with_approval() -> PipelineSpec {
+    PipelineSpec::new(sample::PIPELINE)
+        .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", sample::REPOSITORY, "main")]))
+        .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", "node-server")]))
+        .stage(StageSpec::new(
+            "Staging",
+            [ActionSpec::approval("Approve"), ActionSpec::ecs_deploy("Deploy", "staging", "node-server").run_order(2)],
+        ))
+}
+
 pub(crate) struct Scene {
     pub(crate) local: Local,
     now: Arc<AtomicU64>,
@@ -37,7 +53,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// The sample repository and its classic pipeline: Source, Build, Staging.
     pub(crate) async fn new() -> Self {
-        Self::with(sample::ROUTES, PipelineSpec::classic(sample::PIPELINE, sample::REPOSITORY)).await
+        Self::with(sample::ROUTES, classic()).await
     }
 
     pub(crate) async fn with(routes: &str, pipeline: PipelineSpec) -> Self {

@@ -14,6 +14,7 @@ use aws_sdk_codepipeline::types::{
 
 use map::{action, commit_of, execution_status, head, token_of, views};
 
+use super::unread;
 use crate::domain::execution::{ActionRun, Ending};
 use crate::domain::reading::{ExecutionHead, Reading, StageView, needs_ending, needs_newer, needs_stage_views};
 use crate::domain::route::StartRequest;
@@ -314,5 +315,5 @@ where
 }
 
 fn timestamp(time: DateTime) -> Timestamp {
-    Timestamp::from_millis(time.to_millis().ok().and_then(|millis| u64::try_from(millis).ok()).unwrap_or_default())
+    unread::timestamp(&time).unwrap_or_default()
 }
