@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::{APP, Scene, classic, with_approval};
 use pipehook::domain::event::{CommitSha, RepositoryName};
+use pipehook::github::transport::Transport;
 use pipehook::github::{CheckContent, CheckOutput, CheckState, GitHub, NewCheckRun};
 use pipehook::local::sample;
 use pipehook::settings::Secret;
@@ -69,8 +70,8 @@ async fn a_check_run_that_was_made_twice_does_not_stay_open() {
     scene.run_for(Duration::from_secs(20)).await;
     let run = scene.check(&sha, BUILD);
     let token = Secret::new(example_app_credentials(APP));
-    let github =
-        GitHub::new(&scene.local.server().github_api_url(), Some(&token), scene.local.clock().clone()).unwrap();
+    let api_url = scene.local.server().github_api_url();
+    let github = GitHub::new(&api_url, Some(&token), &Transport::Network, scene.local.clock().clone()).unwrap();
     let content = CheckContent {
         state: CheckState::InProgress,
         started_at: None,

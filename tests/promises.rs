@@ -10,6 +10,8 @@ use common::{SECRET, Scene};
 use http::StatusCode;
 use pipehook::domain::event::{CommitSha, RepositoryName};
 use pipehook::domain::report::{Report, State};
+use pipehook::github::GitHub;
+use pipehook::github::transport::Transport;
 use pipehook::local::{DEAD_LETTERS, QUEUE, sample};
 use pipehook::standin::{EventFault, Fault, Outcome, Permission, PipelineSpec, Release, Script, When};
 
@@ -349,7 +351,7 @@ async fn an_event_puts_back_an_end_that_was_covered() {
 
     let token = pipehook::settings::Secret::new(common::TOKEN);
     let api_url = scene.local.server().github_api_url();
-    let github = pipehook::github::GitHub::new(&api_url, Some(&token), scene.local.clock().clone()).unwrap();
+    let github = GitHub::new(&api_url, Some(&token), &Transport::Network, scene.local.clock().clone()).unwrap();
     let cover = Report { context: EXECUTION.to_owned(), state: State::Pending, description: "covered".to_owned() };
     let repository = RepositoryName::parse(sample::REPOSITORY).unwrap();
     github.post_status(&repository, &CommitSha::parse(&sha).unwrap(), &cover, None).await.unwrap();

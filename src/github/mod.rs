@@ -11,6 +11,7 @@ mod error;
 pub(crate) mod moment;
 mod people;
 mod statuses;
+pub mod transport;
 mod wire;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ use serde::de::DeserializeOwned;
 use self::app::App;
 use self::credentials::Credentials;
 use self::error::decode;
+use self::transport::Transport;
 use self::wire::{Answer, Authorization, Wire};
 use crate::clock::Clock;
 use crate::domain::event::RepositoryName;
@@ -55,12 +57,17 @@ enum Access {
 
 impl GitHub {
     /// A client. The token's setting holds a token, or a GitHub App's id and private key as JSON.
-    pub fn new(api_url: &str, token: Option<&Secret>, clock: Clock) -> Result<Self, GitHubError> {
+    pub fn new(
+        api_url: &str,
+        token: Option<&Secret>,
+        transport: &Transport,
+        clock: Clock,
+    ) -> Result<Self, GitHubError> {
         let access = match Credentials::parse(token.ok_or(GitHubError::NoToken)?.expose())? {
             Credentials::Token(token) => Access::Token(token),
             Credentials::App(key) => Access::App(Box::new(App::new(*key))),
         };
-        Ok(Self { wire: Wire::new(api_url, clock)?, access })
+        Ok(Self { wire: Wire::new(api_url, transport, clock)?, access })
     }
 
     /// Whether it acts as a GitHub App. No other token makes check runs.

@@ -59,7 +59,7 @@ impl Scene {
     fn client(&self, token: &str) -> GitHub {
         let now = self.now.clone();
         let clock = Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
-        GitHub::new(&self.server.github_api_url(), Some(&Secret::new(token)), clock).unwrap()
+        GitHub::new(&self.server.github_api_url(), Some(&Secret::new(token)), &Transport::Network, clock).unwrap()
     }
 
     fn app(&self) -> GitHub {
@@ -165,6 +165,7 @@ async fn what_is_wrong_with_an_app_is_said_in_words() {
     let early = GitHub::new(
         &scene.server.github_api_url(),
         Some(&Secret::new(example_app_credentials(APP))),
+        &Transport::Network,
         Clock::from_fn(|| Timestamp::from_millis(NOW)),
     );
     insta::assert_snapshot!(refused(early.unwrap()).await, @"GitHub does not take the App's JWT: 401 'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires; check app_id and the private key");

@@ -5,16 +5,17 @@
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use octocrab::Octocrab;
 use serde::Serialize;
 
 use super::error::{GitHubError, describe, failure};
+use super::transport::Transport;
 use crate::clock::Clock;
 
 /// GitHub cuts a request off after 10 s; there is nothing to be had by waiting longer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A moved repository answers with one redirect; more than a few are a loop.
 const MAX_REDIRECTS: usize = 3;
@@ -84,25 +85,9 @@ impl Authorization {
 }
 
 impl Wire {
-    pub(super) fn new(api_url: &str, clock: Clock) -> Result<Self, GitHubError> {
-        // octocrab puts the base's path in front of every URI, whole ones included, so it gets none, and every URI
-        // here is whole.
+    pub(super) fn new(api_url: &str, transport: &Transport, clock: Clock) -> Result<Self, GitHubError> {
         let uri: Uri = api_url.parse().map_err(|_| GitHubError::Refused(format!("{api_url} is no URL")))?;
-        let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
-        let base = format!("{}://{authority}", uri.scheme_str().unwrap_or("https"));
-        let octocrab = Octocrab::builder()
-            .base_uri(base)
-            .and_then(|builder| {
-                builder
-                    .add_header(HeaderName::from_static("x-github-api-version"), "2022-11-28".to_owned())
-                    .add_header(ACCEPT, "application/vnd.github+json".to_owned())
-                    .set_connect_timeout(Some(Duration::from_secs(3)))
-                    .set_read_timeout(Some(TIMEOUT))
-                    .set_write_timeout(Some(TIMEOUT))
-                    .build()
-            })
-            .map_err(|error| GitHubError::Unavailable(error.to_string()))?;
-        Ok(Self { octocrab, api_url: api_url.to_owned(), clock })
+        Ok(Self { octocrab: transport.client(&uri)?, api_url: api_url.to_owned(), clock })
     }
 
     pub(super) async fn call<B: Serialize>(
@@ -149,7 +134,12 @@ impl Wire {
         body: Option<&B>,
     ) -> Result<(StatusCode, HeaderMap, Vec<u8>), GitHubError> {
         let unavailable = |error: octocrab::Error| GitHubError::Unavailable(describe(&error));
-        let builder = Request::builder().method(method).uri(url).header(AUTHORIZATION, &authorization.header);
+        let builder = Request::builder()
+            .method(method)
+            .uri(url)
+            .header(AUTHORIZATION, &authorization.header)
+            .header(ACCEPT, "application/vnd.github+json")
+            .header("x-github-api-version", "2022-11-28");
         let request = self.octocrab.build_request(builder, body).map_err(unavailable)?;
         let exchange = async {
             let response = self.octocrab.execute(request).await?;

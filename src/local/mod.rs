@@ -3,6 +3,7 @@
 //! The clock is handed in. The tool lets it run, faster where it is asked to; tests set it to whenever something
 //! happens next.
 
+pub(crate) mod account;
 pub mod sample;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,6 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_lambda_events::sqs::SqsEvent;
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -19,9 +19,7 @@ use sha2::Sha256;
 
 use crate::aws::{Patience, loader};
 use crate::clock::Clock;
-use crate::queue::Queue;
-use crate::settings::{Function, SettingsStore};
-use crate::standin::{QueueSpec, REGION, Server, World};
+use crate::standin::{REGION, Server, World};
 use crate::webhook::Webhook;
 use crate::worker::Worker;
 
@@ -31,16 +29,8 @@ pub const QUEUE: &str = "pipehook";
 /// Name of the queue for what can't be handled.
 pub const DEAD_LETTERS: &str = "pipehook-dead-letters";
 
-/// A function's time and a message's time out of sight, as the template sets them.
+/// A function's time, as the template sets it.
 pub const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
-const VISIBILITY: Duration = Duration::from_secs(180);
-const MAX_RECEIVES: u32 = 5;
-
-// As the template names them in a stack called `pipehook`: what the functions were seen to ask for is held against the
-// roles that it gives them.
-const CONFIG_PARAMETER: &str = "/pipehook/config";
-const SECRET_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-webhook";
-const TOKEN_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-github-token";
 
 /// The system, set up and empty.
 pub struct Local {
@@ -71,19 +61,7 @@ impl Local {
         let standins_clock = clock.clone();
         let server = Server::start_on(port, world.clone(), move || standins_clock.now())?;
         let sdk_config = sdk_config(&server.aws_endpoint()).await;
-        {
-            let mut world = lock(&world);
-            let queues = world.queues();
-            queues.create(QueueSpec::new(DEAD_LETTERS));
-            queues.create(QueueSpec::new(QUEUE).visibility(VISIBILITY).redrive(DEAD_LETTERS, MAX_RECEIVES));
-            world.pipelines().send_events_to(QUEUE, Duration::from_millis(500));
-            world.github().add_token(setup.github_token, "octocat");
-            let now = clock.now();
-            let config = format!("[github]\napi_url = \"{}\"\n{}", server.github_api_url(), setup.routes);
-            world.parameters().put(now, CONFIG_PARAMETER, &config);
-            world.parameters().put_secret(now, secret_name(TOKEN_PARAMETER), setup.github_token);
-            world.parameters().put_secret(now, secret_name(SECRET_PARAMETER), setup.webhook_secret);
-        }
+        account::set_up(&mut lock(&world), clock.now(), &server.github_api_url(), setup);
         let (webhook, worker) = functions(&sdk_config, &server, &clock);
         Ok(Self { world, server, sdk_config, clock, webhook, worker })
     }
@@ -113,24 +91,20 @@ impl Local {
 
     /// Changes the configuration's routes; the functions see it once theirs is five minutes old.
     pub fn put_routes(&self, routes: &str) {
-        let config = format!("[github]\napi_url = \"{}\"\n{routes}", self.server.github_api_url());
-        self.put_config(&config);
+        self.put_config(&account::config(&self.server.github_api_url(), routes));
     }
 
     /// Changes the whole configuration, right or wrong.
     pub fn put_config(&self, config: &str) {
-        let now = self.clock.now();
-        self.world().parameters().put(now, CONFIG_PARAMETER, config);
+        account::put_config(&mut self.world(), self.clock.now(), config);
     }
 
     pub fn put_webhook_secret(&self, secret: &str) {
-        let now = self.clock.now();
-        self.world().parameters().put_secret(now, secret_name(SECRET_PARAMETER), secret);
+        account::put_webhook_secret(&mut self.world(), self.clock.now(), secret);
     }
 
     pub fn put_github_token(&self, token: &str) {
-        let now = self.clock.now();
-        self.world().parameters().put_secret(now, secret_name(TOKEN_PARAMETER), token);
+        account::put_github_token(&mut self.world(), self.clock.now(), token);
     }
 
     /// The next batch for the worker, as the event source mapping gives it; `None` where no message is visible.
@@ -201,33 +175,9 @@ fn lock(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn secret_name(parameter: &str) -> &str {
-    parameter.trim_start_matches("/aws/reference/secretsmanager/")
-}
-
 fn functions(sdk_config: &SdkConfig, server: &Server, clock: &Clock) -> (Webhook, Worker) {
-    let env = |name: &str| {
-        let value = match name {
-            "PIPEHOOK_CONFIG_PARAMETER" => CONFIG_PARAMETER,
-            "PIPEHOOK_WEBHOOK_SECRET_PARAMETER" => SECRET_PARAMETER,
-            "PIPEHOOK_GITHUB_TOKEN_PARAMETER" => TOKEN_PARAMETER,
-            _ => return None,
-        };
-        Some(value.to_owned())
-    };
-    let settings = |sdk_config, function| SettingsStore::new(sdk_config, function, clock.clone(), &env);
-    let queue = |sdk_config| Queue::new(sdk_config, server.queue_url(QUEUE));
-    let own = &signed_as(sdk_config, "webhook");
-    let webhook = Webhook { settings: settings(own, Function::Webhook), queue: queue(own), clock: clock.clone() };
-    let own = &signed_as(sdk_config, "worker");
-    let worker = Worker::new(own, settings(own, Function::Worker), queue(own), clock.clone());
-    (webhook, worker)
-}
-
-/// With credentials of a function's own, as each has those of its role: the journal tells by them who called.
-fn signed_as(sdk_config: &SdkConfig, function: &'static str) -> SdkConfig {
-    let credentials = Credentials::new(function, "stand-in", None, None, "stand-in");
-    sdk_config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+    let queue = server.queue_url(QUEUE);
+    (account::webhook(sdk_config, &queue, clock), account::worker(sdk_config, &queue, clock))
 }
 
 async fn sdk_config(endpoint: &str) -> SdkConfig {

@@ -32,6 +32,7 @@ use crate::aws::logs::Logs;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time::Timestamp;
+use crate::github::transport::Transport;
 use crate::github::{GitHub, GitHubError};
 use crate::metrics;
 use crate::queue::Queue;
@@ -58,6 +59,7 @@ pub struct Worker {
     pub clock: Clock,
     /// Region of the pipelines, for links to the console.
     pub region: String,
+    transport: Transport,
     github: Mutex<Option<KnownGitHub>>,
 }
 
@@ -88,8 +90,13 @@ impl Worker {
         let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
         let (pipelines, builds) = (CodePipeline::new(sdk_config), CodeBuild::new(sdk_config));
         let (services, addresses, logs) = (Ecs::new(sdk_config), Addresses::new(sdk_config), Logs::new(sdk_config));
-        let github = Mutex::new(None);
-        Self { settings, queue, pipelines, builds, services, addresses, logs, clock, region, github }
+        let (transport, github) = (Transport::Network, Mutex::new(None));
+        Self { settings, queue, pipelines, builds, services, addresses, logs, clock, region, transport, github }
+    }
+
+    /// Reaches GitHub otherwise than over the network.
+    pub fn with_transport(self, transport: Transport) -> Self {
+        Self { transport, ..self }
     }
 
     /// Does what a batch of messages asks for, within `time`, and names the messages that were not done: those go back
@@ -267,7 +274,7 @@ impl Worker {
         if let Some(known) = known.as_ref().filter(|known| known.api_url == api_url && known.token == token) {
             return Ok(known.client.clone());
         }
-        let client = Arc::new(GitHub::new(&api_url, token.as_ref(), self.clock.clone())?);
+        let client = Arc::new(GitHub::new(&api_url, token.as_ref(), &self.transport, self.clock.clone())?);
         *known = Some(KnownGitHub { api_url, token, client: client.clone() });
         Ok(client)
     }

@@ -1,0 +1,91 @@
+//! What stands in the account before anything happens, and the functions in it.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+
+use super::{DEAD_LETTERS, QUEUE, Setup};
+use crate::clock::Clock;
+use crate::domain::time::Timestamp;
+use crate::queue::Queue;
+use crate::settings::{Function, SettingsStore};
+use crate::standin::{QueueSpec, World};
+use crate::webhook::Webhook;
+use crate::worker::Worker;
+
+/// A message's time out of sight, and how often it may be received, as the template sets them.
+const VISIBILITY: Duration = Duration::from_secs(180);
+pub(crate) const MAX_RECEIVES: u32 = 5;
+
+// As the template names them in a stack called `pipehook`: what the functions were seen to ask for is held against the
+// roles that it gives them.
+const CONFIG_PARAMETER: &str = "/pipehook/config";
+const SECRET_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-webhook";
+const TOKEN_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-github-token";
+
+/// The queues, the event rule, the parameters and the token.
+pub(crate) fn set_up(world: &mut World, now: Timestamp, github_api_url: &str, setup: &Setup<'_>) {
+    let queues = world.queues();
+    queues.create(QueueSpec::new(DEAD_LETTERS));
+    queues.create(QueueSpec::new(QUEUE).visibility(VISIBILITY).redrive(DEAD_LETTERS, MAX_RECEIVES));
+    world.pipelines().send_events_to(QUEUE, Duration::from_millis(500));
+    world.github().add_token(setup.github_token, "octocat");
+    put_config(world, now, &config(github_api_url, setup.routes));
+    put_github_token(world, now, setup.github_token);
+    put_webhook_secret(world, now, setup.webhook_secret);
+}
+
+/// A configuration with these routes; what stands in front of the first one belongs to `[github]`.
+pub(crate) fn config(github_api_url: &str, routes: &str) -> String {
+    format!("[github]\napi_url = \"{github_api_url}\"\n{routes}")
+}
+
+pub(crate) fn put_config(world: &mut World, now: Timestamp, config: &str) {
+    world.parameters().put(now, CONFIG_PARAMETER, config);
+}
+
+pub(crate) fn put_webhook_secret(world: &mut World, now: Timestamp, secret: &str) {
+    world.parameters().put_secret(now, secret_name(SECRET_PARAMETER), secret);
+}
+
+pub(crate) fn put_github_token(world: &mut World, now: Timestamp, token: &str) {
+    world.parameters().put_secret(now, secret_name(TOKEN_PARAMETER), token);
+}
+
+/// The function that receives deliveries, as after a cold start.
+pub(crate) fn webhook(sdk_config: &SdkConfig, queue_url: &str, clock: &Clock) -> Webhook {
+    let own = signed_as(sdk_config, "webhook");
+    let settings = settings(&own, Function::Webhook, clock);
+    Webhook { settings, queue: Queue::new(&own, queue_url.to_owned()), clock: clock.clone() }
+}
+
+/// The function behind the queue, as after a cold start.
+pub(crate) fn worker(sdk_config: &SdkConfig, queue_url: &str, clock: &Clock) -> Worker {
+    let own = signed_as(sdk_config, "worker");
+    let settings = settings(&own, Function::Worker, clock);
+    Worker::new(&own, settings, Queue::new(&own, queue_url.to_owned()), clock.clone())
+}
+
+fn settings(sdk_config: &SdkConfig, function: Function, clock: &Clock) -> SettingsStore {
+    let env = |name: &str| {
+        let value = match name {
+            "PIPEHOOK_CONFIG_PARAMETER" => CONFIG_PARAMETER,
+            "PIPEHOOK_WEBHOOK_SECRET_PARAMETER" => SECRET_PARAMETER,
+            "PIPEHOOK_GITHUB_TOKEN_PARAMETER" => TOKEN_PARAMETER,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    SettingsStore::new(sdk_config, function, clock.clone(), &env)
+}
+
+/// With credentials of a function's own, as each has those of its role: the journal tells by them who called.
+fn signed_as(sdk_config: &SdkConfig, function: &'static str) -> SdkConfig {
+    let credentials = Credentials::new(function, "stand-in", None, None, "stand-in");
+    sdk_config.to_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+}
+
+fn secret_name(parameter: &str) -> &str {
+    parameter.trim_start_matches("/aws/reference/secretsmanager/")
+}
