@@ -20,6 +20,8 @@ pub mod github;
 mod links;
 #[cfg(feature = "tool")]
 pub mod local;
+#[cfg(feature = "tool")]
+pub mod simulation;
 #[cfg(feature = "standin")]
 pub mod standin;
 #[cfg(feature = "webhook")]

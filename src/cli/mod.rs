@@ -5,6 +5,7 @@ mod dev;
 mod functions;
 mod pace;
 mod show;
+mod simulate;
 
 use std::io;
 use std::path::PathBuf;
@@ -35,7 +36,8 @@ Examples:
   pipehook demo --story rollback         one story: a deploy that ECS rolls back
   pipehook demo --speed 10 --json        the same in seconds, for a script
   pipehook dev                           the system to send deliveries to
-  pipehook dev --config pipehook.toml    with your own routes";
+  pipehook dev --config pipehook.toml    with your own routes
+  pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -43,6 +45,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
+    /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
+    Simulate(simulate::Arguments),
 }
 
 /// Why a command did not do what it was asked to.
@@ -69,6 +73,9 @@ pub enum Error {
     /// What GitHub holds in the end and what CodePipeline and ECS did are not the same.
     #[error("GitHub does not hold the truth:{}", listed(.0))]
     NotTrue(Vec<String>),
+    /// What the simulation found.
+    #[error("a promise was not kept:{}", listed(.0))]
+    Breached(Vec<String>),
     #[error("it could not be set up: {0}")]
     SetUp(String),
 }
@@ -99,6 +106,11 @@ impl Cli {
             Command::Dev(arguments) => {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
+            }
+            Command::Simulate(arguments) => {
+                // It has runtimes of its own, one for each story.
+                let told = tokio::task::spawn_blocking(move || arguments.run()).await;
+                told.map_err(|error| Error::SetUp(error.to_string()))?
             }
         }
     }

@@ -250,6 +250,7 @@ mod tests {
             commit: Some((*sha).to_owned()),
             definition: *definition,
             status,
+            created: Timestamp::default(),
         };
         let evidence = Evidence {
             pipeline: "app",

@@ -3,6 +3,7 @@
 use super::Ecs;
 use super::model::Release;
 use super::service::Service;
+use crate::domain::time::Timestamp;
 
 /// A deployment of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct DeploymentView {
     pub definition: u32,
     /// The API's status of the service deployment: `SUCCESSFUL`, `ROLLBACK_SUCCESSFUL`, ...
     pub status: &'static str,
+    /// When it began.
+    pub created: Timestamp,
 }
 
 impl Ecs {
@@ -30,5 +33,10 @@ fn view(service: &Service, release: &Release) -> Option<DeploymentView> {
     // What no pipeline registered has its own number for a tag.
     let image = service.image(definition);
     let tag = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| *tag != definition.to_string());
-    Some(DeploymentView { commit: tag.map(str::to_owned), definition, status: release.status })
+    Some(DeploymentView {
+        commit: tag.map(str::to_owned),
+        definition,
+        status: release.status,
+        created: release.created,
+    })
 }

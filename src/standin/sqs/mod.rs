@@ -208,6 +208,11 @@ impl Sqs {
         self.views(queue, |message| message.available <= now)
     }
 
+    /// Whether a queue holds a message that can be received at `now`.
+    pub fn has_visible(&self, now: Timestamp, queue: &str) -> bool {
+        self.queues.get(queue).is_some_and(|queue| queue.messages.iter().any(|message| message.available <= now))
+    }
+
     /// The messages that were received, are not deleted, and are not visible again.
     pub fn in_flight(&self, now: Timestamp, queue: &str) -> Vec<MessageView> {
         self.views(queue, |message| message.available > now && message.in_flight)

@@ -1,0 +1,216 @@
+//! `pipehook simulate`: stories drawn from seeds, in made-up time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Error;
+use crate::simulation::{KINDS, Plan, Verdict, shrink, simulate};
+
+/// With so many seeds, each kind of trouble has struck.
+const ENOUGH_TO_SEE_ALL: u64 = 2_000;
+
+/// After so many failing seeds, more would not tell more.
+const ENOUGH_FAILURES: usize = 5;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pipehook simulate --seeds 1000             a thousand stories that nobody has seen before
+  pipehook simulate --from 1 --seeds 200     two hundred that are always the same
+  pipehook simulate --seed 4711              one story, told call by call
+  pipehook simulate --seed 4711 --only 0,3   the same with only these of its incidents
+
+Exits with 1 where a promise was not kept, and then says how to see it again.")]
+pub(super) struct Arguments {
+    /// How many stories
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    seeds: u64,
+    /// The first seed; without it, one that depends on the time of day
+    #[arg(long, value_name = "SEED")]
+    from: Option<u64>,
+    /// Tells one story, call by call
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// With --seed: only these of its incidents, by their numbers
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "seed")]
+    only: Option<Vec<usize>>,
+    /// How many at the same time; without it, as many as there are processors
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<usize>>,
+    /// Prints the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What came of many stories.
+#[derive(Debug, Default)]
+struct Total {
+    seeds: u64,
+    lasted: Duration,
+    calls: BTreeMap<&'static str, u64>,
+    posted: u64,
+    struck: BTreeMap<String, u64>,
+    failures: Vec<(u64, Vec<String>)>,
+}
+
+impl Total {
+    fn add(&mut self, seed: u64, verdict: Verdict) {
+        self.seeds += 1;
+        self.lasted += verdict.lasted;
+        self.posted += verdict.posted;
+        for (service, count) in verdict.calls {
+            *self.calls.entry(service).or_default() += count;
+        }
+        for (kind, count) in verdict.struck {
+            *self.struck.entry(kind).or_default() += count;
+        }
+        if !verdict.breaches.is_empty() {
+            self.failures.push((seed, verdict.breaches));
+        }
+    }
+
+    /// What never happened, though with so many stories it should have.
+    fn missing(&self) -> Vec<&'static str> {
+        if self.seeds < ENOUGH_TO_SEE_ALL {
+            return Vec::new();
+        }
+        KINDS.into_iter().filter(|kind| !self.struck.contains_key(*kind)).collect()
+    }
+}
+
+impl Arguments {
+    pub(super) fn run(self) -> Result<(), Error> {
+        match self.seed {
+            Some(seed) => self.tell(seed),
+            None => self.run_many(),
+        }
+    }
+
+    fn tell(&self, seed: u64) -> Result<(), Error> {
+        let mut plan = Plan::draw(seed);
+        if let Some(only) = &self.only {
+            plan = plan.only(&only.iter().copied().collect());
+        }
+        let verdict = simulate(&plan, true).map_err(|error| Error::SetUp(error.to_string()))?;
+        let mut out = io::stdout().lock();
+        let mut show = || {
+            write!(out, "{plan}")?;
+            for line in &verdict.story {
+                writeln!(out, "{line}")?;
+            }
+            out.flush()
+        };
+        show().map_err(Error::Output)?;
+        if verdict.breaches.is_empty() { Ok(()) } else { Err(Error::Breached(verdict.breaches)) }
+    }
+
+    fn run_many(&self) -> Result<(), Error> {
+        let first = self.from.unwrap_or_else(|| {
+            let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            // Far from the seeds that anybody would choose.
+            since_epoch.as_millis() as u64 * 1000
+        });
+        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+        let bar = ProgressBar::new(self.seeds);
+        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos} of {len} seeds, {eta} left") {
+            bar.set_style(style);
+        }
+        let began = Instant::now();
+        let (next, has_enough) = (AtomicU64::new(0), AtomicBool::new(false));
+        let total = Mutex::new(Total::default());
+        let broken = Mutex::new(None);
+        let work = || {
+            while !has_enough.load(Ordering::Relaxed) {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= self.seeds {
+                    return;
+                }
+                let seed = first.wrapping_add(n);
+                let verdict = std::panic::catch_unwind(|| simulate(&Plan::draw(seed), false));
+                let verdict = match verdict {
+                    Ok(Ok(verdict)) => verdict,
+                    Ok(Err(error)) => {
+                        has_enough.store(true, Ordering::Relaxed);
+                        *broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                        return;
+                    }
+                    Err(_) => Verdict::of_a_panic(),
+                };
+                bar.inc(1);
+                let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                total.add(seed, verdict);
+                if total.failures.len() >= ENOUGH_FAILURES {
+                    has_enough.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(work);
+            }
+        });
+        bar.finish_and_clear();
+        if let Some(error) = broken.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            return Err(Error::SetUp(error.to_string()));
+        }
+        let total = total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.show(first, began.elapsed(), &total).map_err(Error::Output)?;
+        let mut wrong: Vec<String> = Vec::new();
+        for (seed, breaches) in &total.failures {
+            wrong.extend(breaches.iter().map(|breach| format!("seed {seed}: {breach}")));
+        }
+        if let Some((seed, _)) = total.failures.first() {
+            wrong.push(format!("to see it again: {}", again(*seed)));
+        }
+        wrong.extend(total.missing().into_iter().map(|kind| format!("\"{kind}\" never happened")));
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Breached(wrong)) }
+    }
+
+    fn show(&self, first: u64, took: Duration, total: &Total) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let hours = total.lasted.as_secs_f64() / 3600.0;
+        let rate = hours / took.as_secs_f64().max(0.001);
+        let calls: u64 = total.calls.values().sum();
+        if self.json {
+            let failures: Vec<_> =
+                total.failures.iter().map(|(seed, breaches)| json!({"seed": seed, "breaches": breaches})).collect();
+            let told = json!({
+                "from": first, "seeds": total.seeds, "seconds": took.as_secs_f64(), "simulated_hours": hours,
+                "calls": total.calls, "posted": total.posted, "struck": total.struck, "failures": failures,
+                "never": total.missing(),
+            });
+            return writeln!(out, "{told}");
+        }
+        writeln!(
+            out,
+            "{} seeds from {first} in {:.1} s: {hours:.0} hours, {rate:.2} hours a second; {calls} calls, {} things told to \
+             GitHub",
+            total.seeds,
+            took.as_secs_f64(),
+            total.posted
+        )?;
+        for (kind, count) in &total.struck {
+            writeln!(out, "{count:>9}  {kind}")?;
+        }
+        writeln!(out, "{} seeds failed", total.failures.len())
+    }
+}
+
+/// The command that tells the story again, with as few incidents as it takes.
+fn again(seed: u64) -> String {
+    let plan = Plan::draw(seed);
+    let kept = std::panic::catch_unwind(|| shrink(&plan)).ok().and_then(Result::ok);
+    let kept: BTreeSet<usize> = kept.unwrap_or_default();
+    let all = kept.is_empty() || kept.len() == plan.incidents.len();
+    let numbers: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    let only = if all { String::new() } else { format!(" --only {}", numbers.join(",")) };
+    format!("pipehook simulate --seed {seed}{only}")
+}

@@ -1,0 +1,72 @@
+//! The whole system in one thread, in made-up time, with everything that can go wrong drawn from a seed.
+//!
+//! The functions are the real ones, their clients of AWS and GitHub included; only the connections lead to a world in
+//! memory, and tokio's clock jumps to whatever happens next. So hours take milliseconds, and the same seed is the same
+//! story each time.
+
+mod deeds;
+mod draw;
+mod log;
+mod plan;
+mod run;
+mod sandbox;
+mod shrink;
+mod truth;
+mod watch;
+mod wires;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use plan::{Incident, KINDS, Plan, What};
+pub use shrink::shrink;
+
+use log::Log;
+use run::Runner;
+use watch::Watch;
+
+/// What came of a plan.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Promises that were not kept.
+    pub breaches: Vec<String>,
+    /// What went wrong, and how often.
+    pub struck: BTreeMap<String, u64>,
+    /// Calls by service.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// Statuses and changes of check runs.
+    pub posted: u64,
+    /// Made-up time.
+    pub lasted: Duration,
+    /// What happened, line by line, where that was asked for.
+    pub story: Vec<String>,
+    /// Two runs of the same plan have the same.
+    pub digest: u64,
+}
+
+impl Verdict {
+    /// Of a story that ended in a panic.
+    pub fn of_a_panic() -> Self {
+        Self {
+            breaches: vec!["it panicked".to_owned()],
+            struck: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            posted: 0,
+            lasted: Duration::ZERO,
+            story: Vec::new(),
+            digest: 0,
+        }
+    }
+}
+
+/// Carries a plan out. With `tells`, the verdict holds the story.
+///
+/// # Errors
+/// Where no runtime can be made.
+pub fn simulate(plan: &Plan, tells: bool) -> std::io::Result<Verdict> {
+    // The SDK draws its delays from this thread's generator.
+    fastrand::seed(plan.seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
+    let (log, _guard) = Log::of(plan.seed, tells);
+    Ok(runtime.block_on(async { Runner::new(plan, Watch::new(log, tells)).await.finish().await }))
+}

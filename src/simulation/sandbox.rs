@@ -1,0 +1,72 @@
+//! Lambda: sandboxes in which a function runs, is frozen, or dies.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+
+/// What befalls an invocation, counted in the moments at which its code waits for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// The sandbox dies at the nth such moment. What it had on its way may still arrive.
+    Dies { at: u32 },
+    /// The sandbox is frozen at the nth such moment for so long, and wakes up with everything overdue.
+    Freezes { at: u32, lasts: Duration },
+}
+
+/// How an invocation ended.
+#[derive(Debug)]
+pub(super) enum End<T> {
+    /// It said what it had to say.
+    Answered(T),
+    Died,
+}
+
+/// An invocation and its fate.
+pub(super) struct Fated<F> {
+    inner: Pin<Box<F>>,
+    fate: Option<Fate>,
+    /// The moments so far.
+    waits: u32,
+    frozen: Option<Pin<Box<Sleep>>>,
+    /// Whether the fate has struck.
+    has_struck: bool,
+}
+
+impl<F: Future> Fated<F> {
+    pub(super) fn new(inner: F, fate: Option<Fate>) -> Self {
+        Self { inner: Box::pin(inner), fate, waits: 0, frozen: None, has_struck: false }
+    }
+}
+
+impl<F: Future> Future for Fated<F> {
+    /// How it ended, and whether its fate has struck it.
+    type Output = (End<F::Output>, bool);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            if let Some(frozen) = &mut this.frozen {
+                match frozen.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => this.frozen = None,
+                }
+            }
+            if let Poll::Ready(answer) = this.inner.as_mut().poll(cx) {
+                return Poll::Ready((End::Answered(answer), this.has_struck));
+            }
+            this.waits += 1;
+            match this.fate {
+                Some(Fate::Dies { at }) if this.waits >= at => return Poll::Ready((End::Died, true)),
+                Some(Fate::Freezes { at, lasts }) if this.waits >= at => {
+                    this.fate = None;
+                    this.has_struck = true;
+                    this.frozen = Some(Box::pin(sleep(lasts)));
+                }
+                _ => return Poll::Pending,
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What must be true of GitHub, the pipelines and the queues: at every moment, and in the end.
+//!
+//! Invariant: nothing here is shared with the code that decides what GitHub shows. It looks at what the stand-ins did.
+
+use std::collections::BTreeMap;
+
+use super::plan::{DEPLOYS_IN, PipelinePlan};
+use crate::domain::time::Timestamp;
+use crate::standin::{CheckRun, ExecutionView, PostedStatus, State, World};
+
+/// Something that GitHub was told about a commit.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) at: Timestamp,
+    pub(super) repository: String,
+    pub(super) sha: String,
+    /// The status's context, or the check run's name.
+    pub(super) context: String,
+    pub(super) state: State,
+    pub(super) text: String,
+    /// The execution that it is about, as its link or its external id says.
+    pub(super) execution: Option<String>,
+}
+
+impl From<&PostedStatus> for Told {
+    fn from(posted: &PostedStatus) -> Self {
+        let link = posted.status.target_url.as_deref().unwrap_or_default();
+        let execution = link.split_once("/executions/").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        Self {
+            at: posted.at,
+            repository: posted.repository.clone(),
+            sha: posted.sha.clone(),
+            context: posted.status.context.clone(),
+            state: posted.status.state,
+            text: posted.status.description.clone().unwrap_or_default(),
+            execution: execution.map(str::to_owned),
+        }
+    }
+}
+
+impl Told {
+    pub(super) fn of_check_run(at: Timestamp, repository: &str, run: &CheckRun) -> Self {
+        let execution = run.external_id.split('/').next().filter(|id| !id.is_empty());
+        Self {
+            at,
+            repository: repository.to_owned(),
+            sha: run.head_sha.clone(),
+            context: run.name.clone(),
+            state: state_of(run),
+            text: run.output.title.clone().unwrap_or_default(),
+            execution: execution.map(str::to_owned),
+        }
+    }
+
+    /// The pipeline and the stage that it is about.
+    fn place(&self) -> Option<(&str, Option<&str>)> {
+        let rest = self.context.strip_prefix("codepipeline/")?;
+        Some(rest.split_once('/').map_or((rest, None), |(pipeline, stage)| (pipeline, Some(stage))))
+    }
+}
+
+fn state_of(run: &CheckRun) -> State {
+    match run.conclusion {
+        None => State::Pending,
+        Some("success" | "skipped" | "neutral") => State::Success,
+        Some("failure" | "timed_out") => State::Failure,
+        Some(_) => State::Error,
+    }
+}
+
+/// What ECS made of a commit's deploy, as far as that is beyond doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deploy {
+    Runs,
+    /// It was given up or rolled back.
+    Failed,
+    /// It is under way, or another deployment took its place.
+    Open,
+    NeverCame,
+}
+
+fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
+    let deployments = world.services().deployments("staging", &pipeline.name);
+    let own = || deployments.iter().filter(|deployment| deployment.commit.as_deref() == Some(sha));
+    match own().next_back().map(|deployment| deployment.status) {
+        None => Deploy::NeverCame,
+        // A commit that was deployed twice is looked at for its best.
+        Some(_) if own().any(|deployment| deployment.status == "SUCCESSFUL") => Deploy::Runs,
+        Some("ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED") => Deploy::Failed,
+        Some(_) => Deploy::Open,
+    }
+}
+
+/// Whether what GitHub was just told may be said at all.
+pub(super) fn lie_in(world: &mut World, pipelines: &[PipelinePlan], told: &Told) -> Option<String> {
+    let (name, stage) = told.place()?;
+    let Some(pipeline) = pipelines.iter().find(|pipeline| pipeline.name == name) else {
+        return Some(format!("{} is about a pipeline that does not exist", told.context));
+    };
+    if told.repository != pipeline.repository {
+        return Some(format!("{} was told to {}", told.context, told.repository));
+    }
+    let execution = told.execution.as_ref()?;
+    let Some(view) = world.pipelines().execution(execution) else {
+        return Some(format!("{} names an execution that does not exist: {execution}", told.context));
+    };
+    if view.commit.as_deref() != Some(&told.sha) {
+        return Some(format!(
+            "{} of {execution} was told to {:.7}, but it builds {:.7}",
+            told.context,
+            told.sha,
+            view.commit.unwrap_or_default()
+        ));
+    }
+    if told.state != State::Success {
+        return None;
+    }
+    let status = stage.map_or(Some(view.status), |stage| view.stage(stage));
+    let deploys = stage.is_none_or(|stage| stage == DEPLOYS_IN) && view.stage(DEPLOYS_IN) == Some("Succeeded");
+    match status {
+        Some("Succeeded") if deploys => match deploy_of(world, pipeline, &told.sha) {
+            Deploy::Failed => Some(format!("{} is told a success: \"{}\", but ECS undid it", told.context, told.text)),
+            _ => None,
+        },
+        Some("Succeeded" | "Skipped") => None,
+        other => Some(format!("{} is told a success: \"{}\", but it is {other:?}", told.context, told.text)),
+    }
+}
+
+/// What GitHub shows on a commit in the end, by context.
+pub(super) fn shown(world: &mut World, repository: &str, sha: &str, is_app: bool) -> BTreeMap<String, (State, String)> {
+    if is_app {
+        let runs = world.github().latest_check_runs(repository, sha);
+        runs.into_values()
+            .map(|run| (run.name.clone(), (state_of(&run), run.output.title.unwrap_or_default())))
+            .collect()
+    } else {
+        let latest = world.github().latest(repository, sha);
+        latest
+            .into_iter()
+            .map(|(context, status)| (context, (status.state, status.description.unwrap_or_default())))
+            .collect()
+    }
+}
+
+/// What is not true in the end of what GitHub shows for the newest execution of a commit.
+pub(super) fn untruths(
+    world: &mut World,
+    pipeline: &PipelinePlan,
+    execution: &ExecutionView,
+    is_app: bool,
+) -> Vec<String> {
+    let sha = execution.commit.clone().unwrap_or_default();
+    let held = shown(world, &pipeline.repository, &sha, is_app);
+    let own = format!("codepipeline/{}", pipeline.name);
+    let of_pipeline = |context: &str| context == own || context.starts_with(&format!("{own}/"));
+    let mut found = Vec::new();
+    for (context, (state, text)) in held.iter().filter(|(context, _)| of_pipeline(context)) {
+        if *state == State::Pending {
+            found.push(format!("{context} is left pending: \"{text}\""));
+        }
+    }
+    let deploy = match execution.stage(DEPLOYS_IN) {
+        Some("Skipped") | None => Deploy::Runs,
+        Some(_) => deploy_of(world, pipeline, &sha),
+    };
+    let superseded = if pipeline.superseded_fails { State::Failure } else { State::Error };
+    let ended = |status: &str| match status {
+        "Succeeded" | "Skipped" => Some(State::Success),
+        "Failed" => Some(State::Failure),
+        "Superseded" => Some(superseded),
+        "Stopped" | "Cancelled" => Some(State::Error),
+        _ => None,
+    };
+    let Some(end) = ended(execution.status) else {
+        found.push(format!("{own} is {}, which is no end", execution.status));
+        return found;
+    };
+    let mut expect = |context: &str, wanted: State, deploys: bool| {
+        let allowed: Vec<State> = match deploy {
+            Deploy::Failed if deploys => vec![State::Failure],
+            // Another deployment has taken the place of this one, or it never ends: CodePipeline's word, or a failure.
+            Deploy::Open if deploys => vec![wanted, State::Failure],
+            Deploy::NeverCame if deploys && wanted == State::Success => vec![State::Failure],
+            _ => vec![wanted],
+        };
+        match held.get(context) {
+            None => found.push(format!("{context} is missing, but should be {wanted}")),
+            Some((State::Pending, _)) => {}
+            Some((state, _)) if allowed.contains(state) => {}
+            Some((state, text)) => {
+                found.push(format!("{context} is {state}: \"{text}\", but should be one of {allowed:?}; {deploy:?}"));
+            }
+        }
+    };
+    expect(&own, end, true);
+    for stage in &execution.stages {
+        let Some(status) = stage.status else { continue };
+        let wanted = match status {
+            // A stage that was under way when its run was stopped, cancelled or superseded shows that.
+            "Stopped" | "Cancelled" | "Superseded" | "InProgress" => end,
+            status => ended(status).unwrap_or(end),
+        };
+        expect(&format!("{own}/{}", stage.name), wanted, stage.name == DEPLOYS_IN);
+    }
+    let reached = |stage: &str| execution.stages.iter().any(|one| one.name == stage && one.status.is_some());
+    for (context, (state, text)) in &held {
+        let stage = context.strip_prefix(&own).and_then(|rest| rest.strip_prefix('/'));
+        if let Some(stage) = stage.filter(|stage| !reached(stage))
+            && !matches!(state, State::Error | State::Failure | State::Pending)
+        {
+            found.push(format!("{context} is {state}: \"{text}\", but {stage} was not reached"));
+        }
+    }
+    found
+}
