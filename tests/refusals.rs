@@ -7,10 +7,10 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{SECRET, Scene};
+use common::{SECRET, Scene, with_approval};
 use http::{Method, Request, Response};
 use pipehook::local::{QUEUE, sample, sign};
-use pipehook::standin::{Fault, When};
+use pipehook::standin::{Fault, PipelineSpec, Release, When};
 
 fn payload() -> String {
     sample::push("main", "Say hello", &["a"]).to_string()
@@ -97,6 +97,21 @@ async fn the_old_signature_alone_is_not_looked_at() {
     assert!(refused(&scene, request).await.starts_with("401"));
 }
 
+/// Strangers can have the function run, and no more: nothing is asked of AWS for what nobody signed.
+#[tokio::test]
+async fn what_nobody_signed_costs_no_call() {
+    let scene = Scene::new().await;
+    refused(&scene, without_header("x-hub-signature-256")).await;
+    refused(&scene, with_header("x-hub-signature-256", "sha256=12")).await;
+    refused(&scene, Request::builder().method(Method::GET).uri("/").body(Bytes::new()).unwrap()).await;
+    assert_eq!(scene.journal_len(), 0);
+    // What looks signed takes the secret to be told from what is; it is read once for all that come.
+    for _ in 0..3 {
+        refused(&scene, with_header("x-hub-signature-256", &sign("another", b""))).await;
+    }
+    assert_eq!((scene.journal_len(), scene.calls("GetParameters")), (1, 1));
+}
+
 #[tokio::test]
 async fn two_signatures_are_one_too_many() {
     let scene = Scene::new().await;
@@ -132,6 +147,17 @@ async fn a_body_that_is_not_what_its_header_says() {
     insta::assert_snapshot!(refused(&scene, without_header("x-github-event")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the x-github-event header names no event"}"#);
     insta::assert_snapshot!(refused(&scene, with_header("content-type", "application/x-www-form-urlencoded")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the form has no field `payload`"}"#);
     assert!(refused(&scene, with_body(delivery(""), "")).await.starts_with("400"));
+}
+
+/// The delivery's id is a header outside the signature, and it is repeated in the answer and in the log.
+#[tokio::test]
+async fn a_delivery_id_that_is_none_is_not_repeated() {
+    let scene = Scene::new().await;
+    for id in ["<script>", "a b", "\u{fc}", &"a".repeat(65)] {
+        let mut request = without_header("x-hub-signature-256");
+        request.headers_mut().insert("x-github-delivery", http::HeaderValue::from_bytes(id.as_bytes()).unwrap());
+        assert!(refused(&scene, request).await.starts_with(r#"401 {"delivery":"","error""#), "{id}");
+    }
 }
 
 #[tokio::test]
@@ -203,4 +229,37 @@ async fn an_event_of_something_else_is_done_with() {
     scene.local.world().queues().inject(now, QUEUE, other_pipeline);
     scene.run().await;
     assert_eq!((scene.dead_letters().len(), scene.posted().as_str()), (0, ""));
+}
+
+/// Who may edit a pipeline can have it build another repository, and is not to have a say about that one, or this.
+#[tokio::test]
+async fn a_pipeline_that_takes_its_source_elsewhere_is_not_reported() {
+    let elsewhere = "octo-org/payments";
+    let scene = Scene::with(sample::ROUTES, PipelineSpec::classic(sample::PIPELINE, elsewhere)).await;
+    let now = scene.now();
+    {
+        let mut world = scene.local.world();
+        world.github().add_repository(elsewhere, "main");
+        world.github().accept_any_commit(elsewhere, true);
+        world.pipelines().set_head(sample::PIPELINE, &sample::sha("By hand"));
+        world.pipelines().release_change(now, sample::PIPELINE, Release::StartPipelineExecution).unwrap();
+    }
+    scene.run().await;
+    assert_eq!(scene.executions(), [(sample::sha("By hand"), "Succeeded")]);
+    assert_eq!(scene.posted(), "");
+}
+
+/// Approving at GitHub is switched on with check runs, and off with them.
+#[tokio::test]
+async fn where_runs_are_reported_as_statuses_nothing_can_be_pressed() {
+    let scene = Scene::as_app(sample::ROUTES, with_approval()).await;
+    let sha = scene.push("Release it").await;
+    scene.run_for(Duration::from_secs(600)).await;
+    let staging = scene.check(&sha, "codepipeline/node-server/Staging");
+    let approve = &staging.actions.first().unwrap().identifier;
+    let press = scene.local.world().github().press_button(sample::REPOSITORY, staging.id, approve, "octocat").unwrap();
+    scene.local.put_routes(sample::ROUTES);
+    scene.wait(Duration::from_secs(301));
+    scene.press(&press).await;
+    assert_eq!(scene.calls("PutApprovalResult"), 0);
 }

@@ -155,3 +155,35 @@ impl Wire {
         Ok((parts.status, parts.headers, answer.to_vec()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    /// Where a request is sent on to by an answer that says so.
+    fn sent_on(location: &str) -> Result<String, String> {
+        let wire = Wire::new("https://git.example.com/api/v3", Clock::from_fn(|| Timestamp::from_secs(0))).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(LOCATION, location.parse().unwrap());
+        wire.redirected(&headers).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_token_goes_to_no_other_host() {
+        let own = "https://git.example.com/api/v3/repositories/42/statuses";
+        assert_eq!(sent_on(own).as_deref(), Ok(own));
+        insta::assert_snapshot!(sent_on("https://example.com/api/v3/x").unwrap_err(), @r#"GitHub is out of reach or fails: redirected to another host: "https://example.com/api/v3/x""#);
+        for elsewhere in [
+            "http://git.example.com/api/v3/x",
+            "https://git.example.com:8443/x",
+            "https://git.example.com.example.org/x",
+            "https://git.example.com@example.org/x",
+            "//example.org/x",
+            "/api/v3/x",
+            "",
+        ] {
+            assert!(sent_on(elsewhere).is_err(), "{elsewhere}");
+        }
+    }
+}
