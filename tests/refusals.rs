@@ -112,6 +112,19 @@ async fn what_nobody_signed_costs_no_call() {
     assert_eq!((scene.journal_len(), scene.calls("GetParameters")), (1, 1));
 }
 
+/// The content type is a header outside the signature. Who sees a delivery of one repository, and may choose the words of
+/// a commit there, is not to have it read as a form whose field is a delivery of another repository.
+#[tokio::test]
+async fn what_was_signed_as_json_is_never_read_as_a_form() {
+    let scene = Scene::new().await;
+    let hidden: String = form_urlencoded::byte_serialize(payload().as_bytes()).collect();
+    let mut elsewhere = sample::push("main", &format!("Mend a word&payload={hidden}&"), &["a"]);
+    elsewhere["repository"]["full_name"] = "octo-org/playground".into();
+    let mut request = with_body(delivery(&elsewhere.to_string()), &elsewhere.to_string());
+    request.headers_mut().insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+    insta::assert_snapshot!(refused(&scene, request).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the form does not begin with the field `payload`"}"#);
+}
+
 #[tokio::test]
 async fn two_signatures_are_one_too_many() {
     let scene = Scene::new().await;
@@ -145,7 +158,7 @@ async fn a_body_that_is_not_what_its_header_says() {
     insta::assert_snapshot!(refused(&scene, with_body(delivery("{}"), "{}")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the body is not a push event: missing field `ref` at line 1 column 2 (at its top)"}"#);
     insta::assert_snapshot!(refused(&scene, with_header("x-github-event", "pull_request")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the body is not a pull_request event: missing field `action` at line 1 column 1528 (at its top)"}"#);
     insta::assert_snapshot!(refused(&scene, without_header("x-github-event")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the x-github-event header names no event"}"#);
-    insta::assert_snapshot!(refused(&scene, with_header("content-type", "application/x-www-form-urlencoded")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the form has no field `payload`"}"#);
+    insta::assert_snapshot!(refused(&scene, with_header("content-type", "application/x-www-form-urlencoded")).await, @r#"400 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","error":"the form does not begin with the field `payload`"}"#);
     assert!(refused(&scene, with_body(delivery(""), "")).await.starts_with("400"));
 }
 

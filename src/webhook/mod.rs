@@ -228,14 +228,18 @@ fn event_name(headers: &HeaderMap) -> Result<&str, Rejection> {
 }
 
 /// The JSON of the delivery: the body itself, or the form's field `payload`, as the webhook's content type is set.
+///
+/// GitHub's form has no field before it. This counts, for the content type is a header outside the signature: a body that
+/// was signed as JSON, with a field of somebody's making in a commit's message, must never be read as a form.
 fn payload_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Rejection> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Ok(Cow::Borrowed(body));
     }
-    let field = form_urlencoded::parse(body).find(|(name, _)| name == "payload");
-    let (_, payload) = field.ok_or_else(|| Rejection::BadRequest("the form has no field `payload`".to_owned()))?;
+    let first = form_urlencoded::parse(body).next().filter(|(name, _)| name == "payload");
+    let no_form = || Rejection::BadRequest("the form does not begin with the field `payload`".to_owned());
+    let (_, payload) = first.ok_or_else(no_form)?;
     Ok(Cow::Owned(payload.into_owned().into_bytes()))
 }
 
