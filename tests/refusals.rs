@@ -177,6 +177,8 @@ async fn a_delivery_id_that_is_none_is_not_repeated() {
 async fn an_event_that_is_not_handled() {
     let scene = Scene::new().await;
     insta::assert_snapshot!(refused(&scene, with_header("x-github-event", "star")).await, @r#"202 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","event":"star","decisions":[{"decision":"ignored","reason":"star events start nothing"}]}"#);
+    // GitHub has events with a digit in their names.
+    insta::assert_snapshot!(refused(&scene, with_header("x-github-event", "projects_v2_item")).await, @r#"202 {"delivery":"72d3162e-cc78-11e3-81ab-4c9367dc0958","event":"projects_v2_item","decisions":[{"decision":"ignored","reason":"projects_v2_item events start nothing"}]}"#);
 }
 
 #[tokio::test]

@@ -223,7 +223,9 @@ fn signature_header(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
 
 fn event_name(headers: &HeaderMap) -> Result<&str, Rejection> {
     let name = headers.get("x-github-event").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    // Lower case and underscores, and since `projects_v2` digits too.
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(legal);
     if is_name { Ok(name) } else { Err(Rejection::BadRequest("the x-github-event header names no event".to_owned())) }
 }
 
