@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::check::{self, FLAG, Member, Pattern, Shape, may, must};
 use super::codebuild::CodeBuild;
-use super::wire::AwsError;
+use super::wire::{AwsError, AwsService};
 use crate::domain::time::Timestamp;
 
 static GROUP: Shape = Shape::Text { min: 1, max: 512, pattern: Pattern::AlphanumericAnd(".-_/#") };
@@ -32,7 +32,7 @@ fn invalid(message: impl Into<String>) -> AwsError {
 
 pub(crate) fn call(builds: &CodeBuild, now: Timestamp, operation: &str, body: &Value) -> Result<Value, AwsError> {
     if operation != "GetLogEvents" {
-        return Err(AwsError::new("UnknownOperationException", format!("{operation} is not stood in for")));
+        return Err(AwsService::Logs.unknown(operation));
     }
     check::check(GET_EVENTS, body).map_err(|error| match error.code {
         "ValidationException" => invalid(error.message),

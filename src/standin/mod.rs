@@ -49,6 +49,7 @@ pub use journal::Call;
 pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};
 pub use ssm::Ssm;
+pub use wire::aws_operations;
 pub use world::{Answer, World};
 
 #[cfg(test)]

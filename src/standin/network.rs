@@ -3,7 +3,7 @@
 use super::account::{ACCOUNT, REGION};
 use super::ecs::{Ecs, Interface, ServiceSpec};
 use super::query::{Form, element, list, only, text, texts};
-use super::wire::AwsError;
+use super::wire::{AwsError, AwsService};
 
 const SUBNET: &str = "subnet-0a1b2c3d4e5f60718";
 const VPC: &str = "vpc-0a1b2c3d4e5f60718";
@@ -12,8 +12,7 @@ const GROUP: &str = "sg-0a1b2c3d4e5f60718";
 /// EC2: the interfaces of tasks that live.
 pub(crate) fn ec2(services: &Ecs, operation: &str, form: &Form, request_id: &str) -> Result<String, AwsError> {
     if operation != "DescribeNetworkInterfaces" {
-        let message = format!("The action {operation} is not valid for this web service.");
-        return Err(AwsError::new("InvalidAction", message));
+        return Err(AwsService::Ec2.unknown(operation));
     }
     only(form, &["NetworkInterfaceId"], &[], "UnknownParameter")?;
     let ids = list(form, "NetworkInterfaceId");
@@ -113,10 +112,7 @@ pub(crate) fn elb(services: &Ecs, operation: &str, form: &Form, request_id: &str
             let chosen = balanced.iter().filter(|(spec, _)| *balancer == spec.load_balancer_arn());
             element("Listeners", &chosen.map(|(spec, port)| listeners(spec, *port)).collect::<String>())
         }
-        other => {
-            let message = format!("Could not find operation {other} for version 2015-12-01");
-            return Err(AwsError::new("InvalidAction", message));
-        }
+        other => return Err(AwsService::Elb.unknown(other)),
     };
     Ok(format!(
         "<{operation}Response xmlns=\"http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/\">{}{}\

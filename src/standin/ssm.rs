@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::account::{ACCOUNT, REGION};
 use super::check::{self, FLAG, Member, Pattern, Shape, TEXT, may, must};
 use super::moment::epoch;
-use super::wire::AwsError;
+use super::wire::{AwsError, AwsService};
 use crate::domain::time::Timestamp;
 
 /// A name of this form is a secret of Secrets Manager.
@@ -109,7 +109,7 @@ impl Ssm {
                 check::check(PUT_PARAMETER, body)?;
                 self.put_parameter(now, body)
             }
-            other => Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for"))),
+            other => Err(AwsService::Ssm.unknown(other)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Answers on the wire: what a service says before it becomes an HTTP response.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
@@ -83,6 +85,11 @@ impl AwsError {
     }
 }
 
+/// The operations of AWS that are stood in for, by the services' names in botocore and the CLI.
+pub fn aws_operations() -> BTreeMap<&'static str, &'static [&'static str]> {
+    AwsService::ALL.into_iter().map(|service| (service.name(), service.operations())).collect()
+}
+
 /// The AWS services that are stood in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AwsService {
@@ -97,6 +104,64 @@ pub(crate) enum AwsService {
 }
 
 impl AwsService {
+    pub(crate) const ALL: [Self; 8] =
+        [Self::CodePipeline, Self::CodeBuild, Self::Logs, Self::Ecs, Self::Ec2, Self::Elb, Self::Sqs, Self::Ssm];
+
+    /// The operations that are stood in for. What is not in this list is refused before the service sees it, so nothing
+    /// can be asked that the list does not tell of.
+    pub(crate) fn operations(self) -> &'static [&'static str] {
+        match self {
+            Self::CodePipeline => &[
+                "DisableStageTransition",
+                "EnableStageTransition",
+                "GetPipeline",
+                "GetPipelineExecution",
+                "GetPipelineState",
+                "ListActionExecutions",
+                "ListPipelineExecutions",
+                "PutApprovalResult",
+                "RetryStageExecution",
+                "RollbackStage",
+                "StartPipelineExecution",
+                "StopPipelineExecution",
+            ],
+            Self::CodeBuild => &["BatchGetBuildBatches", "BatchGetBuilds"],
+            Self::Logs => &["GetLogEvents"],
+            Self::Ecs => &[
+                "DescribeServiceDeployments",
+                "DescribeServiceRevisions",
+                "DescribeServices",
+                "DescribeTaskDefinition",
+                "DescribeTasks",
+                "ListServiceDeployments",
+                "ListTasks",
+            ],
+            Self::Ec2 => &["DescribeNetworkInterfaces"],
+            Self::Elb => &["DescribeListeners", "DescribeLoadBalancers", "DescribeTargetGroups"],
+            Self::Sqs => &[
+                "ChangeMessageVisibility",
+                "CreateQueue",
+                "DeleteMessage",
+                "DeleteMessageBatch",
+                "GetQueueAttributes",
+                "GetQueueUrl",
+                "ReceiveMessage",
+                "SendMessage",
+                "SendMessageBatch",
+            ],
+            Self::Ssm => &["GetParameter", "GetParameters", "PutParameter"],
+        }
+    }
+
+    /// What an operation is told that the service does not have, or that is not stood in for.
+    pub(crate) fn unknown(self, operation: &str) -> AwsError {
+        let message = format!("{operation} is not stood in for");
+        match self {
+            Self::Sqs | Self::Ec2 | Self::Elb => AwsError::new("InvalidAction", message),
+            _ => AwsError::new("UnknownOperationException", message),
+        }
+    }
+
     /// The service and the operation that an `X-Amz-Target` header names.
     pub(crate) fn of_target(target: &str) -> Option<(Self, &str)> {
         let (prefix, operation) = target.split_once('.')?;
@@ -165,6 +230,7 @@ impl AwsService {
                 let fault = if is_senders { "Sender" } else { "Receiver" };
                 let code = match error.code {
                     "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+                    "QueueNameExists" => "QueueAlreadyExists",
                     other => other,
                 };
                 json(format!("com.amazonaws.sqs#{}", error.code)).with("x-amzn-query-error", format!("{code};{fault}"))

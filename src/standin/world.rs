@@ -306,6 +306,9 @@ impl World {
         if access_key(request).is_none() {
             return Err(service.unsigned());
         }
+        if !service.operations().contains(&operation) {
+            return Err(service.unknown(operation));
+        }
         let xml = |text: String| Body::Text("text/xml;charset=UTF-8", text);
         match (service, form) {
             (AwsService::Ec2, Some(form)) => return network::ec2(&self.services, operation, form, id).map(xml),

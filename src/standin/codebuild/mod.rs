@@ -17,7 +17,7 @@ use super::check::{self, Member, Pattern, Shape, must};
 use super::codepipeline::Begun;
 use super::ids::Ids;
 use super::json::texts;
-use super::wire::AwsError;
+use super::wire::{AwsError, AwsService};
 use crate::domain::time::Timestamp;
 
 static ID: Shape = Shape::Text { min: 1, max: usize::MAX, pattern: Pattern::Any };
@@ -131,7 +131,7 @@ impl CodeBuild {
                 };
                 Ok(found("buildBatches", "buildBatchesNotFound", body, show))
             }
-            other => Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for"))),
+            other => Err(AwsService::CodeBuild.unknown(other)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::standin::account::ACCOUNT;
 use crate::standin::check;
 use crate::standin::moment::epoch;
-use crate::standin::wire::AwsError;
+use crate::standin::wire::{AwsError, AwsService};
 
 /// How many executions of a queued or parallel pipeline may run at the same time.
 const CONCURRENT_LIMIT: usize = 50;
@@ -37,9 +37,7 @@ impl CodePipeline {
             "PutApprovalResult" => shapes::APPROVE,
             "DisableStageTransition" => shapes::DISABLE,
             "EnableStageTransition" => shapes::ENABLE,
-            other => {
-                return Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for")));
-            }
+            other => return Err(AwsService::CodePipeline.unknown(other)),
         };
         check::check(shape, body)?;
         let name = body["name"].as_str().unwrap_or_else(|| text(body, "pipelineName")).to_owned();

@@ -8,7 +8,7 @@ use super::spec::arn;
 use crate::domain::time::Timestamp;
 use crate::standin::check::{self, MOMENT, Member, Shape, TEXT, may, must};
 use crate::standin::json::texts;
-use crate::standin::wire::AwsError;
+use crate::standin::wire::{AwsError, AwsService};
 
 static TEXTS: Shape = Shape::List { min: 0, max: usize::MAX, of: &TEXT };
 static TAGS: Shape = Shape::OneOf(&["TAGS"]);
@@ -97,9 +97,7 @@ impl Ecs {
             "DescribeTaskDefinition" => DESCRIBE_DEFINITION,
             "ListTasks" => LIST_TASKS,
             "DescribeTasks" => DESCRIBE_TASKS,
-            other => {
-                return Err(AwsError::new("UnknownOperationException", format!("{other} is not stood in for")));
-            }
+            other => return Err(AwsService::Ecs.unknown(other)),
         };
         check::check(shape, body).map_err(|error| match error.code {
             "ValidationException" => invalid(error.message),

@@ -1,5 +1,6 @@
 //! SQS standard queues, and the event source mapping by which Lambda empties them.
 
+mod creation;
 mod mapping;
 mod operations;
 mod shapes;

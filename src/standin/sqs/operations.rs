@@ -8,7 +8,7 @@ use super::{MAX_DELAY, Message, Queue, Sqs, read_handle, shapes, text};
 use crate::domain::time::Timestamp;
 use crate::standin::account::ACCOUNT;
 use crate::standin::check;
-use crate::standin::wire::AwsError;
+use crate::standin::wire::{AwsError, AwsService};
 
 impl Sqs {
     /// `base` is the address under which the caller reached this world; queue URLs begin with it.
@@ -28,14 +28,15 @@ impl Sqs {
             "ChangeMessageVisibility" => shapes::CHANGE_VISIBILITY,
             "GetQueueAttributes" => shapes::GET_ATTRIBUTES,
             "GetQueueUrl" => shapes::GET_URL,
-            other => return Err(AwsError::new("InvalidAction", format!("{other} is not stood in for"))),
+            "CreateQueue" => shapes::CREATE,
+            other => return Err(AwsService::Sqs.unknown(other)),
         };
         check::check(shape, body).map_err(|error| match error.code {
             "ValidationException" => AwsError::new("InvalidParameterValue", error.message),
             _ => error,
         })?;
-        if operation == "GetQueueUrl" {
-            let name = self.known(body["QueueName"].as_str().unwrap_or_default())?;
+        if let Some(name) = body["QueueName"].as_str() {
+            let name = if operation == "CreateQueue" { self.create_queue(body)? } else { self.known(name)? };
             return Ok(Some(json!({"QueueUrl": format!("{base}/{ACCOUNT}/{name}")})));
         }
         let url = body["QueueUrl"].as_str().unwrap_or_default();
@@ -285,7 +286,7 @@ fn bounded(body: &Value, member: &str, min: u64, max: u64) -> Result<Option<u64>
     }
 }
 
-fn invalid(message: impl Into<String>) -> AwsError {
+pub(super) fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::new("InvalidParameterValue", message)
 }
 

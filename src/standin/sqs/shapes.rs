@@ -30,6 +30,7 @@ static QUEUE_ATTRIBUTE: Shape = Shape::OneOf(&[
     "RedriveAllowPolicy",
     "SqsManagedSseEnabled",
 ]);
+static SETTINGS: Shape = Shape::Map { key: &TEXT, value: &TEXT };
 static QUEUE_ATTRIBUTES: Shape = Shape::List { min: 0, max: usize::MAX, of: &QUEUE_ATTRIBUTE };
 static MESSAGE_ATTRIBUTE: Shape = Shape::OneOf(&[
     "All",
@@ -82,4 +83,5 @@ pub(super) static DELETE_BATCH: &[Member] = &[must("QueueUrl", &TEXT), must("Ent
 pub(super) static CHANGE_VISIBILITY: &[Member] =
     &[must("QueueUrl", &TEXT), must("ReceiptHandle", &TEXT), must("VisibilityTimeout", &NUMBER)];
 pub(super) static GET_ATTRIBUTES: &[Member] = &[must("QueueUrl", &TEXT), may("AttributeNames", &QUEUE_ATTRIBUTES)];
+pub(super) static CREATE: &[Member] = &[must("QueueName", &TEXT), may("Attributes", &SETTINGS)];
 pub(super) static GET_URL: &[Member] = &[must("QueueName", &TEXT), may("QueueOwnerAWSAccountId", &TEXT)];
