@@ -10,7 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use serde_json::Value;
+use pipehook::local::{sample, sign};
+use serde_json::{Value, json};
 
 /// After this long without a line, a test does not wait for one any more.
 const HANGS: Duration = Duration::from_secs(120);
@@ -302,6 +303,10 @@ struct Dev {
 
 impl Dev {
     fn start(arguments: &[&str]) -> Self {
+        Self::start_until(arguments, "Statuses, as GitHub takes them")
+    }
+
+    fn start_until(arguments: &[&str], introduced: &str) -> Self {
         let mut child = pipehook(&[&["dev", "--port", "0", "--speed", "100"], arguments].concat())
             .stdout(Stdio::piped())
             .spawn()
@@ -316,7 +321,7 @@ impl Dev {
             }
         });
         let mut dev = Self { child, lines, introduction: String::new() };
-        dev.introduction = dev.read_until("Statuses, as GitHub takes them");
+        dev.introduction = dev.read_until(introduced);
         dev
     }
 
@@ -365,17 +370,17 @@ fn send(command: &str) -> String {
     let headers: Vec<_> = words.iter().skip(1).step_by(2).filter(|word| word.contains(": ")).collect();
     let rest = words.last().unwrap();
     let (file, url) = rest.split_once('@').unwrap().1.trim().split_once(' ').unwrap();
-    let body = std::fs::read(file).unwrap();
     let authority = url.strip_prefix("http://").unwrap().strip_suffix('/').unwrap();
-    let mut request =
-        format!("POST / HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\nconnection: close\r\n", body.len());
-    for header in headers {
-        request.push_str(header);
-        request.push_str("\r\n");
-    }
+    let headers: String = headers.into_iter().map(|header| format!("{header}\r\n")).collect();
+    post(authority, &headers, &std::fs::read(file).unwrap())
+}
+
+/// Sends a request with one header line or more, and gives the answer.
+fn post(authority: &str, headers: &str, body: &[u8]) -> String {
+    let head = format!("POST / HTTP/1.1\r\nhost: {authority}\r\ncontent-length: {}\r\n", body.len());
     let mut stream = TcpStream::connect(authority).unwrap();
-    stream.write_all(format!("{request}\r\n").as_bytes()).unwrap();
-    stream.write_all(&body).unwrap();
+    stream.write_all(format!("{head}connection: close\r\n{headers}\r\n").as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -450,6 +455,37 @@ GIT_TAG = "{tag}"
     dev.read_until("Deployed 397c7da to production in");
     std::fs::remove_file(&file).unwrap();
     end_like_ctrl_c(&mut dev, command);
+}
+
+#[test]
+fn dev_tells_a_script_where_everything_is_and_what_github_takes() {
+    let dev = Dev::start_until(&["--json", "--with", "approval"], "{");
+    let place: Value = serde_json::from_str(&dev.introduction).unwrap();
+    assert_eq!(place["operations"]["ssm"], json!(["GetParameter", "GetParameters", "PutParameter"]));
+    let authority = |name: &str| {
+        let url = place[name].as_str().unwrap().strip_prefix("http://").unwrap();
+        url.split('/').next().unwrap().to_owned()
+    };
+    let push = sample::push("main", "Say hello", &["src/server.js"]).to_string();
+    let signature = sign(place["webhook_secret"].as_str().unwrap(), push.as_bytes());
+    let headers = format!("x-github-event: push\r\nx-hub-signature-256: {signature}\r\n");
+    let answer = post(&authority("webhook"), &headers, push.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
+    for line in dev.read_until("Staging waits for approval").lines() {
+        let status: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(status["sha"], sample::sha("Say hello"));
+    }
+
+    // What is not listed is refused, and what is listed is known.
+    let ask = |operation: &str| {
+        let headers = format!(
+            "x-amz-target: AmazonSSM.{operation}\r\ncontent-type: application/x-amz-json-1.1\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=test/\r\n"
+        );
+        post(&authority("aws"), &headers, br#"{"Name": "/none"}"#)
+    };
+    assert!(ask("GetParameter").contains("ParameterNotFound"));
+    assert!(ask("DeleteParameter").contains("UnknownOperationException"));
 }
 
 #[test]

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use clap::Args;
 use console::style;
+use serde_json::{Value, json};
 
 use super::functions::Functions;
 use super::pace::Pace;
 use super::{Error, show, speed};
-use crate::domain::time::Timestamp;
 use crate::local::{Local, Setup};
+use crate::standin::{ACCOUNT, PostedStatus, REGION, aws_operations};
 use deliveries::Deliveries;
-use routes::Routes;
+use routes::{Extra, Routes};
 
 const SECRET: &str = "development-secret";
 const TOKEN: &str = "development-token";
@@ -28,7 +29,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// What `dev` is told.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  pipehook dev\n  pipehook dev --port 5000 --speed 10\n  \
-                  pipehook dev --config pipehook.example.toml\n\n\
+                  pipehook dev --config pipehook.example.toml\n  pipehook dev --json | jq .\n\n\
                   It prints where everything is, and deliveries to send with curl. Ctrl-C ends it; nothing is kept.")]
 pub(super) struct Arguments {
     /// Port of the stand-ins for AWS and GitHub; the webhook is on the next one. 0 takes two free ones
@@ -40,10 +41,16 @@ pub(super) struct Arguments {
     /// How many times faster than real time the pipelines run
     #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
     speed: f64,
+    /// What the pipelines have besides, several with commas
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    with: Vec<Extra>,
+    /// Print JSON: a line with where everything is, then a line for each status that GitHub takes
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
-    let routes = Routes::read(arguments.config.as_deref())?;
+    let routes = Routes::read(arguments.config.as_deref(), arguments.with)?;
     let pace = Pace::new(arguments.speed);
     let began = pace.now();
     let setup = Setup { routes: "", webhook_secret: SECRET, github_token: TOKEN };
@@ -56,11 +63,36 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     routes.set_up(&mut local.world());
     // The files lie there as long as this lives.
     let deliveries = Deliveries::write(&routes, &mut local.world())?;
-    introduce(&local, &functions, &routes, &deliveries).map_err(Error::Output)?;
-    tokio::select! {
-        error = show_statuses(&local, began) => Err(Error::Output(error)),
-        () = asked_to_end() => writeln!(io::stdout(), "\nEnded.").map_err(Error::Output),
+    if arguments.json {
+        writeln!(io::stdout(), "{}", introduction(&local, &functions)).map_err(Error::Output)?;
+    } else {
+        introduce(&local, &functions, &routes, &deliveries).map_err(Error::Output)?;
     }
+    let show = |posted: &PostedStatus| {
+        if arguments.json { show::json(posted).map_err(io::Error::from) } else { Ok(show::line(posted, began)) }
+    };
+    tokio::select! {
+        error = show_statuses(&local, show) => Err(Error::Output(error)),
+        () = asked_to_end() => match arguments.json {
+            true => Ok(()),
+            false => writeln!(io::stdout(), "\nEnded.").map_err(Error::Output),
+        },
+    }
+}
+
+/// Where everything is, for a script, and what the stand-ins for AWS can be asked.
+fn introduction(local: &Local, functions: &Functions) -> Value {
+    let server = local.server();
+    json!({
+        "webhook": functions.webhook_url(),
+        "webhook_secret": SECRET,
+        "aws": server.aws_endpoint(),
+        "region": REGION,
+        "account": ACCOUNT,
+        "operations": aws_operations(),
+        "github": server.github_api_url(),
+        "github_token": TOKEN,
+    })
 }
 
 fn introduce(local: &Local, functions: &Functions, routes: &Routes, deliveries: &Deliveries) -> io::Result<()> {
@@ -92,7 +124,7 @@ fn introduce(local: &Local, functions: &Functions, routes: &Routes, deliveries: 
 }
 
 /// Prints each status that GitHub takes, until that fails.
-async fn show_statuses(local: &Local, began: Timestamp) -> io::Error {
+async fn show_statuses(local: &Local, show: impl Fn(&PostedStatus) -> io::Result<String>) -> io::Error {
     let mut shown = 0;
     loop {
         let posted = {
@@ -105,7 +137,7 @@ async fn show_statuses(local: &Local, began: Timestamp) -> io::Error {
             posted
         };
         for posted in &posted {
-            if let Err(error) = writeln!(io::stdout(), "{}", show::line(posted, began)) {
+            if let Err(error) = show(posted).and_then(|line| writeln!(io::stdout(), "{line}")) {
                 return error;
             }
         }

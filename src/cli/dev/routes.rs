@@ -3,24 +3,40 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use toml::{Table, Value};
 
 use crate::cli::Error;
 use crate::config::{Config, ConfigError};
 use crate::domain::route::{Decision, Route};
 use crate::local::sample;
-use crate::standin::{ActionSpec, PipelineSpec, PipelineType, StageSpec, World};
+use crate::standin::{ActionSpec, PipelineSpec, PipelineType, ServiceSpec, StageSpec, World};
 use crate::webhook::payload;
 
-/// A configuration, as it was read and as it was written.
+/// The cluster that the pipelines deploy to.
+const CLUSTER: &str = "staging";
+
+/// What a pipeline can have besides its three stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Extra {
+    /// An approval that the deploy waits for
+    Approval,
+    /// A batch of builds in place of the one
+    Batch,
+    /// A load balancer before the service
+    LoadBalancer,
+}
+
+/// A configuration, as it was read and as it was written, and what its pipelines have besides.
 pub(super) struct Routes {
     config: Config,
     table: Table,
+    extras: Vec<Extra>,
 }
 
 impl Routes {
     /// Reads a configuration, or takes the sample repository's.
-    pub(super) fn read(file: Option<&Path>) -> Result<Self, Error> {
+    pub(super) fn read(file: Option<&Path>, extras: Vec<Extra>) -> Result<Self, Error> {
         let path = file.unwrap_or(Path::new("the sample configuration"));
         let text = match file {
             Some(path) => {
@@ -31,7 +47,11 @@ impl Routes {
         let wrong = |cause| Error::Config { path: path.to_owned(), cause };
         let config = Config::parse(&text).map_err(wrong)?;
         let table = text.parse().map_err(|error: toml::de::Error| wrong(ConfigError::Parse(error.to_string())))?;
-        Ok(Self { config, table })
+        Ok(Self { config, table, extras })
+    }
+
+    fn has(&self, extra: Extra) -> bool {
+        self.extras.contains(&extra)
     }
 
     /// The configuration, with the stand-in in GitHub's place.
@@ -55,6 +75,9 @@ impl Routes {
             if let Some(spec) = self.pipeline(name) {
                 world.pipelines().create(spec);
             }
+            if self.has(Extra::LoadBalancer) {
+                world.services().create(ServiceSpec::new(CLUSTER, name).behind_load_balancer(80));
+            }
         }
     }
 
@@ -75,11 +98,15 @@ impl Routes {
         };
         let source_action = first.source_action.as_deref().unwrap_or("Source");
         let source = ActionSpec::github_source(source_action, first.repository.as_str(), "main");
+        let build = ActionSpec::code_build("Build", name);
+        let build = if self.has(Extra::Batch) { build.with("BatchEnabled", "true") } else { build };
+        let approval = self.has(Extra::Approval).then(|| ActionSpec::approval("Approve"));
+        let deploy = ActionSpec::ecs_deploy("Deploy", CLUSTER, name).run_order(1 + u32::from(approval.is_some()));
         let spec = PipelineSpec::new(name)
             .kind(kind)
             .stage(StageSpec::new("Source", [source.lasting(Duration::from_secs(5))]))
-            .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", name)]))
-            .stage(StageSpec::new("Staging", [ActionSpec::ecs_deploy("Deploy", "staging", name)]));
+            .stage(StageSpec::new("Build", [build]))
+            .stage(StageSpec::new("Staging", approval.into_iter().chain([deploy])));
         let variables = self.config.routes.of_pipeline(name).flat_map(|route| &route.variables);
         let mut names: Vec<_> = variables.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -137,7 +164,8 @@ mod tests {
     use super::*;
 
     fn routes(text: &str) -> Routes {
-        Routes { config: Config::parse(text).expect("a configuration"), table: text.parse().expect("TOML") }
+        let config = Config::parse(text).expect("a configuration");
+        Routes { config, table: text.parse().expect("TOML"), extras: Vec::new() }
     }
 
     #[test]
