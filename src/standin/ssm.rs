@@ -97,8 +97,12 @@ impl Ssm {
                 check::check(GET_PARAMETER, body)?;
                 let name = body["Name"].as_str().unwrap_or_default();
                 match self.read(name, decrypt(body))? {
-                    Some(parameter) => Ok(json!({"Parameter": parameter})),
-                    None => Err(AwsError::new("ParameterNotFound", "")),
+                    Found::Parameter(parameter) => Ok(json!({"Parameter": parameter})),
+                    Found::Nothing => Err(AwsError::new("ParameterNotFound", "")),
+                    Found::OtherVersions => {
+                        let message = format!("Systems Manager could not find that version of {name}.");
+                        Err(AwsError::new("ParameterVersionNotFound", message))
+                    }
                 }
             }
             "GetParameters" => {
@@ -123,26 +127,28 @@ impl Ssm {
         let (mut found, mut invalid) = (Vec::new(), Vec::new());
         for name in names {
             match self.read(name, decrypt(body))? {
-                Some(parameter) => found.push(parameter),
-                None => invalid.push(name),
+                Found::Parameter(parameter) => found.push(parameter),
+                Found::Nothing | Found::OtherVersions => invalid.push(name),
             }
         }
         Ok(json!({"Parameters": found, "InvalidParameters": invalid}))
     }
 
-    /// A parameter as it is answered; `None` where there is none of that name, or none of that version.
-    fn read(&self, name: &str, decrypted: bool) -> Result<Option<Value>, AwsError> {
+    /// What there is of a name, which may select a version.
+    fn read(&self, name: &str, decrypted: bool) -> Result<Found, AwsError> {
         if let Some(secret) = name.strip_prefix(SECRET_PREFIX) {
             if !decrypted {
                 return Err(AwsError::validation(
                     "WithDecryption flag must be True for retrieving a Secret Manager secret.",
                 ));
             }
-            return Ok(self.secrets.get(secret).map(|(at, value)| {
+            return Ok(self.secrets.get(secret).map_or(Found::Nothing, |(at, value)| {
                 let arn = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{secret}-AbCdEf");
                 let source = json!({"ARN": arn, "Name": secret, "SecretString": value}).to_string();
-                json!({"Name": name, "Type": "SecureString", "Value": value, "Version": 0, "SourceResult": source,
-                    "LastModifiedDate": epoch(*at), "ARN": arn, "DataType": "text"})
+                Found::Parameter(
+                    json!({"Name": name, "Type": "SecureString", "Value": value, "Version": 0, "SourceResult": source,
+                    "LastModifiedDate": epoch(*at), "ARN": arn, "DataType": "text"}),
+                )
             }));
         }
         let (plain, selector) = match name.split_once(':') {
@@ -153,17 +159,13 @@ impl Ssm {
         let path = plain.strip_prefix(&arn_prefix).unwrap_or(plain);
         let Some(parameter) = self.parameters.get(path).or_else(|| self.parameters.get(path.trim_start_matches('/')))
         else {
-            return Ok(None);
+            return Ok(Found::Nothing);
         };
-        let version = match selector {
-            Some(text) => match text.parse::<usize>() {
-                Ok(number) => number,
-                Err(_) => return Ok(None),
-            },
-            None => parameter.versions.len(),
-        };
-        let Some((at, value)) = version.checked_sub(1).and_then(|index| parameter.versions.get(index)) else {
-            return Ok(None);
+        // There is no label here, so one that is asked for is never there.
+        let version = selector.map_or(Some(parameter.versions.len()), |text| text.parse().ok());
+        let index = version.and_then(|version| version.checked_sub(1));
+        let Some((version, (at, value))) = version.zip(index.and_then(|index| parameter.versions.get(index))) else {
+            return Ok(Found::OtherVersions);
         };
         let shown = match (parameter.kind.as_str(), decrypted) {
             // Ciphertext has no meaning to anybody; what matters is that it is not the value.
@@ -182,7 +184,7 @@ impl Ssm {
         if let Some(selector) = selector {
             answer.insert("Selector".into(), json!(format!(":{selector}")));
         }
-        Ok(Some(Value::Object(answer)))
+        Ok(Found::Parameter(Value::Object(answer)))
     }
 
     fn put_parameter(&mut self, now: Timestamp, body: &Value) -> Result<Value, AwsError> {
@@ -202,6 +204,11 @@ impl Ssm {
         }
         let legal = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         let lower = name.to_ascii_lowercase();
+        // What looks like somebody else's parameter is refused as such; nowhere documented, but what people are told.
+        if lower.starts_with("/aws") && name.matches('/').count() > 1 {
+            let message = format!("No access to reserved parameter name: {name}.");
+            return Err(AwsError::new("AccessDeniedException", message));
+        }
         let reserved = ["aws", "ssm", "/aws", "/ssm"].iter().any(|prefix| lower.starts_with(prefix));
         if !name.chars().all(legal) || reserved || (name.contains('/') && !name.starts_with('/')) {
             return Err(AwsError::validation("Parameter name is not valid"));
@@ -224,6 +231,15 @@ impl Ssm {
         let tier = self.parameters.get(name).map_or("Standard", |parameter| parameter.tier);
         Ok(json!({"Version": version, "Tier": tier}))
     }
+}
+
+/// What there is of a name.
+enum Found {
+    /// A parameter or a secret, as it is answered.
+    Parameter(Value),
+    Nothing,
+    /// A parameter, but not the version that is asked for.
+    OtherVersions,
 }
 
 fn decrypt(body: &Value) -> bool {
@@ -285,5 +301,26 @@ mod tests {
         let read = |ssm: &mut Ssm, name| ssm.call(NOW, "GetParameter", &json!({"Name": name})).unwrap();
         assert_eq!(read(&mut ssm, "/pipehook/config")["Parameter"]["Value"], "new");
         assert_eq!(read(&mut ssm, "/pipehook/config:1")["Parameter"]["Value"], "[github]");
+        for version in ["0", "3", "label"] {
+            let name = format!("/pipehook/config:{version}");
+            let error = ssm.call(NOW, "GetParameter", &json!({"Name": name})).unwrap_err();
+            assert_eq!(error.code, "ParameterVersionNotFound", "{version}");
+        }
+        let error = ssm.call(NOW, "GetParameter", &json!({"Name": "/nope:1"})).unwrap_err();
+        assert_eq!(error.code, "ParameterNotFound");
+    }
+
+    #[test]
+    fn names_that_are_not_ones_own_are_refused() {
+        for (name, code) in [
+            ("/aws/reference/secretsmanager/mine", "AccessDeniedException"),
+            ("/AWSome/name", "AccessDeniedException"),
+            ("/awsome", "ValidationException"),
+            ("/ssm/mine", "ValidationException"),
+            ("mine/relative", "ValidationException"),
+        ] {
+            let put = json!({"Name": name, "Value": "v", "Type": "String"});
+            assert_eq!(ssm().call(NOW, "PutParameter", &put).unwrap_err().code, code, "{name}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Answers on the wire: what a service says before it becomes an HTTP response.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -82,6 +83,21 @@ impl AwsError {
 
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationException", message)
+    }
+}
+
+/// The code that an error of SQS had in its query protocol, which SDKs go on giving to people.
+fn query_code(code: &str) -> Cow<'_, str> {
+    match code {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".into(),
+        "QueueNameExists" => "QueueAlreadyExists".into(),
+        "BatchEntryIdsNotDistinct"
+        | "BatchRequestTooLong"
+        | "EmptyBatchRequest"
+        | "InvalidBatchEntryId"
+        | "MessageNotInflight"
+        | "TooManyEntriesInBatchRequest" => format!("AWS.SimpleQueueService.{code}").into(),
+        other => other.into(),
     }
 }
 
@@ -228,11 +244,7 @@ impl AwsService {
         match self {
             Self::Sqs => {
                 let fault = if is_senders { "Sender" } else { "Receiver" };
-                let code = match error.code {
-                    "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
-                    "QueueNameExists" => "QueueAlreadyExists",
-                    other => other,
-                };
+                let code = query_code(error.code);
                 json(format!("com.amazonaws.sqs#{}", error.code)).with("x-amzn-query-error", format!("{code};{fault}"))
             }
             Self::Ec2 => {

@@ -31,8 +31,10 @@ impl Sqs {
             "CreateQueue" => shapes::CREATE,
             other => return Err(AwsService::Sqs.unknown(other)),
         };
-        check::check(shape, body).map_err(|error| match error.code {
-            "ValidationException" => AwsError::new("InvalidParameterValue", error.message),
+        check::check(shape, body).map_err(|error| match (error.code, operation) {
+            // All that can be out of bounds there is an attribute's name.
+            ("ValidationException", "GetQueueAttributes") => AwsError::new("InvalidAttributeName", error.message),
+            ("ValidationException", _) => invalid(error.message),
             _ => error,
         })?;
         if let Some(name) = body["QueueName"].as_str() {
@@ -136,8 +138,7 @@ impl Sqs {
     }
 
     fn delete_one(&mut self, name: &str, entry: &Value) -> Result<(), AwsError> {
-        let handle = entry["ReceiptHandle"].as_str().unwrap_or_default();
-        self.delete(name, handle).ok_or_else(bad_handle)
+        self.delete(name, handle(entry)?).ok_or_else(bad_handle)
     }
 
     fn delete_batch(&mut self, name: &str, body: &Value) -> Result<Value, AwsError> {
@@ -147,15 +148,16 @@ impl Sqs {
 
     fn change_visibility(&mut self, now: Timestamp, name: &str, body: &Value) -> Result<(), AwsError> {
         let seconds = bounded(body, "VisibilityTimeout", 0, 43_200)?.unwrap_or(0);
-        let handle = body["ReceiptHandle"].as_str().unwrap_or_default();
-        let (id, count) = read_handle(handle).ok_or_else(bad_handle)?;
+        let (id, count) = read_handle(handle(body)?).ok_or_else(bad_handle)?;
         let queue = self.queues.get_mut(name).ok_or_else(bad_handle)?;
-        let in_flight = |message: &&mut Message| {
-            message.id == id && message.receive_count == count && message.in_flight && message.available > now
-        };
-        let message = queue.messages.iter_mut().find(in_flight).ok_or_else(|| {
-            AwsError::new("MessageNotInflight", "The message is not available for a visibility timeout change.")
+        // No documentation tells what a deleted message gets. This is what people have recorded.
+        let message = queue.messages.iter_mut().find(|message| message.id == id).ok_or_else(|| {
+            let why = "Message does not exist or is not available for visibility timeout change.";
+            invalid(format!("Value for parameter ReceiptHandle is invalid. Reason: {why}"))
         })?;
+        if message.receive_count != count || !message.in_flight || message.available <= now {
+            return Err(AwsError::new("MessageNotInflight", "The message referred to isn't in flight."));
+        }
         message.available = now + Duration::from_secs(seconds);
         Ok(())
     }
@@ -290,6 +292,12 @@ pub(super) fn invalid(message: impl Into<String>) -> AwsError {
     AwsError::new("InvalidParameterValue", message)
 }
 
+/// The receipt handle of a request or of an entry.
+fn handle(body: &Value) -> Result<&str, AwsError> {
+    let missing = || AwsError::new("MissingParameter", "The request must contain the parameter ReceiptHandle.");
+    body["ReceiptHandle"].as_str().filter(|handle| !handle.is_empty()).ok_or_else(missing)
+}
+
 fn bad_handle() -> AwsError {
     AwsError::new("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
 }
@@ -372,12 +380,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deleted_is_not_hidden_any_more_and_no_handle_is_none() {
+        let mut sqs = sqs();
+        ask(&mut sqs, "SendMessage", json!({"MessageBody": "abc"})).unwrap();
+        let got = ask(&mut sqs, "ReceiveMessage", json!({})).unwrap().unwrap();
+        let handle = &got["Messages"][0]["ReceiptHandle"];
+        ask(&mut sqs, "DeleteMessage", json!({"ReceiptHandle": handle})).unwrap();
+        for (handle, code) in [
+            (handle.as_str().unwrap(), "InvalidParameterValue"),
+            ("made up", "ReceiptHandleIsInvalid"),
+            ("", "MissingParameter"),
+        ] {
+            let change = json!({"ReceiptHandle": handle, "VisibilityTimeout": 0});
+            assert_eq!(ask(&mut sqs, "ChangeMessageVisibility", change).unwrap_err().code, code, "{handle:?}");
+        }
+        assert_eq!(ask(&mut sqs, "DeleteMessage", json!({"ReceiptHandle": ""})).unwrap_err().code, "MissingParameter");
+    }
+
+    #[test]
     fn attributes_come_as_asked() {
         let mut sqs = sqs();
         assert_eq!(ask(&mut sqs, "GetQueueAttributes", json!({})).unwrap(), Some(json!({})));
         let asked = json!({"AttributeNames": ["ApproximateNumberOfMessages"]});
         let answer = ask(&mut sqs, "GetQueueAttributes", asked).unwrap().unwrap();
         assert_eq!(answer, json!({"Attributes": {"ApproximateNumberOfMessages": "0"}}));
+        let unknown = json!({"AttributeNames": ["NumberOfMessages"]});
+        assert_eq!(ask(&mut sqs, "GetQueueAttributes", unknown).unwrap_err().code, "InvalidAttributeName");
         let answer = sqs.call(NOW, "GetQueueUrl", &json!({"QueueName": "work"}), "http://127.0.0.1:1").unwrap();
         assert_eq!(answer.unwrap()["QueueUrl"], URL);
     }
