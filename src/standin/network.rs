@@ -2,7 +2,7 @@
 
 use super::account::{ACCOUNT, REGION};
 use super::ecs::{Ecs, Interface, ServiceSpec};
-use super::query::{Form, element, list, only, text, texts};
+use super::query::{Form, element, list, only, page, text, texts};
 use super::wire::{AwsError, AwsService};
 
 const SUBNET: &str = "subnet-0a1b2c3d4e5f60718";
@@ -14,7 +14,7 @@ pub(crate) fn ec2(services: &Ecs, operation: &str, form: &Form, request_id: &str
     if operation != "DescribeNetworkInterfaces" {
         return Err(AwsService::Ec2.unknown(operation));
     }
-    only(form, &["NetworkInterfaceId"], &[], "UnknownParameter")?;
+    only(form, &["NetworkInterfaceId"], &["MaxResults", "NextToken"], "UnknownParameter")?;
     let ids = list(form, "NetworkInterfaceId");
     if let Some(id) = ids.iter().find(|id| !id.starts_with("eni-")) {
         let message = format!("Invalid id: \"{id}\" (expecting \"eni-...\")");
@@ -29,10 +29,19 @@ pub(crate) fn ec2(services: &Ecs, operation: &str, form: &Form, request_id: &str
         services.interfaces().find(|interface| interface.id == *id).ok_or_else(gone)
     });
     let chosen = if ids.is_empty() { all() } else { chosen.collect::<Result<Vec<_>, _>>()? };
+    let field = |name: &str| form.get(name).map(String::as_str);
+    if !ids.is_empty() && field("MaxResults").is_some() {
+        let message = "The parameter MaxResults cannot be used with the parameter NetworkInterfaceIds";
+        return Err(AwsError::new("InvalidParameterCombination", message));
+    }
+    let (chosen, next) = page(chosen, field("MaxResults"), 5..=1_000, field("NextToken")).ok_or_else(|| {
+        AwsError::new("InvalidParameterValue", "MaxResults is not from 5 to 1000, or NextToken is not valid")
+    })?;
     let items: String = chosen.iter().map(interface).collect();
+    let next = next.map_or(String::new(), |next| text("nextToken", &next));
     Ok(format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <DescribeNetworkInterfacesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">{}{}\
+         <DescribeNetworkInterfacesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">{}{}{next}\
          </DescribeNetworkInterfacesResponse>",
         text("requestId", request_id),
         element("networkInterfaceSet", &items),
@@ -78,7 +87,8 @@ pub(crate) fn elb(services: &Ecs, operation: &str, form: &Form, request_id: &str
     let balanced: Vec<_> = services.balanced().collect();
     let result = match operation {
         "DescribeTargetGroups" => {
-            only(form, &["TargetGroupArns.member", "Names.member"], &["LoadBalancerArn"], "ValidationError")?;
+            let fields = ["LoadBalancerArn", "PageSize", "Marker"];
+            only(form, &["TargetGroupArns.member", "Names.member"], &fields, "ValidationError")?;
             let (arns, names) = (list(form, "TargetGroupArns.member"), list(form, "Names.member"));
             let balancer = form.get("LoadBalancerArn");
             known(balancer.map(String::as_str), &balanced, ServiceSpec::load_balancer_arn, "LoadBalancerNotFound")?;
@@ -89,10 +99,10 @@ pub(crate) fn elb(services: &Ecs, operation: &str, form: &Form, request_id: &str
                     && (names.is_empty() || names.contains(&spec.name.as_str()))
                     && balancer.is_none_or(|balancer| *balancer == spec.load_balancer_arn())
             });
-            element("TargetGroups", &chosen.map(|(spec, _)| target_group(spec)).collect::<String>())
+            paged("TargetGroups", chosen.map(|(spec, _)| target_group(spec)), form)?
         }
         "DescribeLoadBalancers" => {
-            only(form, &["LoadBalancerArns.member", "Names.member"], &[], "ValidationError")?;
+            only(form, &["LoadBalancerArns.member", "Names.member"], &["PageSize", "Marker"], "ValidationError")?;
             let (arns, names) = (list(form, "LoadBalancerArns.member"), list(form, "Names.member"));
             known(arns.iter().copied(), &balanced, ServiceSpec::load_balancer_arn, "LoadBalancerNotFound")?;
             known(names.iter().copied(), &balanced, |spec| spec.name.clone(), "LoadBalancerNotFound")?;
@@ -100,17 +110,17 @@ pub(crate) fn elb(services: &Ecs, operation: &str, form: &Form, request_id: &str
                 (arns.is_empty() || arns.contains(&spec.load_balancer_arn().as_str()))
                     && (names.is_empty() || names.contains(&spec.name.as_str()))
             });
-            element("LoadBalancers", &chosen.map(|(spec, _)| load_balancer(spec)).collect::<String>())
+            paged("LoadBalancers", chosen.map(|(spec, _)| load_balancer(spec)), form)?
         }
         "DescribeListeners" => {
-            only(form, &[], &["LoadBalancerArn"], "ValidationError")?;
+            only(form, &[], &["LoadBalancerArn", "PageSize", "Marker"], "ValidationError")?;
             let Some(balancer) = form.get("LoadBalancerArn") else {
                 let message = "You must specify either listener ARNs or a load balancer ARN";
                 return Err(AwsError::new("ValidationError", message));
             };
             known([balancer.as_str()], &balanced, ServiceSpec::load_balancer_arn, "LoadBalancerNotFound")?;
             let chosen = balanced.iter().filter(|(spec, _)| *balancer == spec.load_balancer_arn());
-            element("Listeners", &chosen.map(|(spec, port)| listeners(spec, *port)).collect::<String>())
+            paged("Listeners", chosen.flat_map(|(spec, port)| listeners(spec, *port)), form)?
         }
         other => return Err(AwsService::Elb.unknown(other)),
     };
@@ -120,6 +130,14 @@ pub(crate) fn elb(services: &Ecs, operation: &str, form: &Form, request_id: &str
         element(&format!("{operation}Result"), &result),
         element("ResponseMetadata", &text("RequestId", request_id)),
     ))
+}
+
+/// A page of a list, with the marker of the next one.
+fn paged(name: &str, items: impl Iterator<Item = String>, form: &Form) -> Result<String, AwsError> {
+    let field = |name: &str| form.get(name).map(String::as_str);
+    let (shown, next) = page(items.collect(), field("PageSize"), 1..=400, field("Marker"))
+        .ok_or_else(|| AwsError::new("ValidationError", "PageSize is not from 1 to 400, or Marker is not valid"))?;
+    Ok(element(name, &shown.concat()) + &next.map_or(String::new(), |next| text("NextMarker", &next)))
 }
 
 /// Refuses a name that nothing has.
@@ -167,17 +185,17 @@ fn load_balancer(spec: &ServiceSpec) -> String {
 }
 
 /// One listener; where that one speaks HTTPS, another that sends everybody there.
-fn listeners(spec: &ServiceSpec, port: u16) -> String {
+fn listeners(spec: &ServiceSpec, port: u16) -> Vec<String> {
     let target = texts(&[("Type", "forward"), ("TargetGroupArn", &spec.target_group_arn())]);
     if port != 443 {
-        return listener(spec, "HTTP", port, &target, "");
+        return vec![listener(spec, "HTTP", port, &target, "")];
     }
     let certificate = format!("arn:aws:acm:{REGION}:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012");
     let certificates = element("Certificates", &element("member", &text("CertificateArn", &certificate)));
     let policy = text("SslPolicy", "ELBSecurityPolicy-TLS13-1-2-2021-06");
     let there = texts(&[("Protocol", "HTTPS"), ("Port", "443"), ("StatusCode", "HTTP_301")]);
     let redirect = text("Type", "redirect") + &element("RedirectConfig", &there);
-    listener(spec, "HTTP", 80, &redirect, "") + &listener(spec, "HTTPS", 443, &target, &(certificates + &policy))
+    vec![listener(spec, "HTTP", 80, &redirect, ""), listener(spec, "HTTPS", 443, &target, &(certificates + &policy))]
 }
 
 fn listener(spec: &ServiceSpec, protocol: &str, port: u16, action: &str, more: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use http::Request;
@@ -39,6 +40,27 @@ pub(crate) fn only(form: &Form, lists: &[&str], fields: &[&str], code: &'static 
         Some(name) => Err(AwsError::new(code, format!("The parameter {name} is not recognized"))),
         None => Ok(()),
     }
+}
+
+/// The items of a list that one answer holds, and the token for those after them; all items where no size is given. The
+/// token says how many items came before. `None` where the size is out of its bounds, or the token is none.
+pub(crate) fn page<T>(
+    items: Vec<T>,
+    size: Option<&str>,
+    bounds: RangeInclusive<usize>,
+    token: Option<&str>,
+) -> Option<(Vec<T>, Option<String>)> {
+    let size = match size {
+        Some(size) => size.parse().ok().filter(|size| bounds.contains(size))?,
+        None => usize::MAX,
+    };
+    let from = match token {
+        Some(token) => token.strip_prefix("after-")?.parse().ok().filter(|from| *from <= items.len())?,
+        None => 0,
+    };
+    let left = items.len() - from;
+    let next = (left > size).then(|| format!("after-{}", from + size));
+    Some((items.into_iter().skip(from).take(size).collect(), next))
 }
 
 /// An element that holds other elements.
@@ -92,6 +114,18 @@ mod tests {
         assert_eq!(only(&form, &["Id"], &["Marker"], "Unknown"), Ok(()));
         let error = only(&form, &["Id"], &[], "Unknown").unwrap_err();
         assert!(error.message.contains("Marker"), "{}", error.message);
+    }
+
+    #[test]
+    fn pages_follow_each_other_to_the_end() {
+        let all = || vec![1, 2, 3];
+        let (first, token) = page(all(), Some("2"), 1..=400, None).unwrap();
+        assert_eq!(first, [1, 2]);
+        assert_eq!(page(all(), Some("2"), 1..=400, token.as_deref()), Some((vec![3], None)));
+        assert_eq!(page(all(), None, 1..=400, None), Some((all(), None)));
+        for (size, token) in [(Some("0"), None), (Some("401"), None), (Some("two"), None), (None, Some("after-4"))] {
+            assert_eq!(page(all(), size, 1..=400, token), None, "{size:?} {token:?}");
+        }
     }
 
     #[test]

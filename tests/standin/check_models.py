@@ -51,6 +51,7 @@ QUERY_ERRORS = {
         "InvalidAction",
         "InvalidNetworkInterfaceID.NotFound",
         "InvalidNetworkInterfaceId.Malformed",
+        "InvalidParameterCombination",
         "InvalidParameterValue",
         "RequestLimitExceeded",
         "UnauthorizedOperation",
