@@ -199,12 +199,12 @@ def a_delay_that_is_refused(cloud):
 
 @case
 def a_visibility_timeout(cloud):
-    url = make(cloud, "visibility", VisibilityTimeout=1)
+    url = make(cloud, "visibility", VisibilityTimeout=2)
     send(cloud, url)
     first = one(cloud, url)
     hidden = len(receive(cloud, url))
     counted = counts(cloud, url)
-    time.sleep(1.3)
+    time.sleep(2.3)
     second = one(cloud, url, VisibilityTimeout=60)
     since = "ApproximateFirstReceiveTimestamp"
     return {

@@ -25,8 +25,6 @@ REASONS = [
             ("MiniStack", "a_delay_that_is_refused: in a batch"): "done: bad good; failed: ",
             ("MiniStack", "a_visibility_timeout_that_is_changed: to -1"): "ok",
             ("MiniStack", "a_visibility_timeout_that_is_changed: to 43,201"): "ok",
-            ("MiniStack", "queue_settings: a redrive of 0"): "InvalidAttributeValue as InvalidAttributeValue",
-            ("MiniStack", "queue_settings: a redrive of 1,001"): "InvalidAttributeValue as InvalidAttributeValue",
             ("MiniStack", "what_may_be_received: hidden for -1 s"): "ok",
             ("MiniStack", "what_may_be_received: hidden for 43,201 s"): "ok",
             ("MiniStack", "what_may_be_received: waiting for 21 s"): "ok",
@@ -47,6 +45,8 @@ REASONS = [
         {
             ("moto", "queue_settings: a redrive that is no JSON"): "500 as ClientError",
             ("moto", "queue_settings: a redrive to nowhere"): "AWS.SimpleQueueService.NonExistentQueue as QueueDoesNotExist",
+            ("MiniStack", "queue_settings: a redrive of 0"): "InvalidAttributeValue as InvalidAttributeValue",
+            ("MiniStack", "queue_settings: a redrive of 1,001"): "InvalidAttributeValue as InvalidAttributeValue",
             ("MiniStack", "queue_settings: a redrive that is no JSON"): "InvalidAttributeValue as InvalidAttributeValue",
             ("MiniStack", "queue_settings: a redrive to nowhere"): "InvalidAttributeValue as InvalidAttributeValue",
         },

@@ -32,8 +32,10 @@ impl Sqs {
             other => return Err(AwsService::Sqs.unknown(other)),
         };
         check::check(shape, body).map_err(|error| match (error.code, operation) {
-            // All that can be out of bounds there is an attribute's name.
-            ("ValidationException", "GetQueueAttributes") => AwsError::new("InvalidAttributeName", error.message),
+            // Besides the queue, all that this one is given is names of attributes.
+            ("ValidationException", "GetQueueAttributes") if body["QueueUrl"].is_string() => {
+                AwsError::new("InvalidAttributeName", error.message)
+            }
             ("ValidationException", _) => invalid(error.message),
             _ => error,
         })?;
