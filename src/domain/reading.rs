@@ -12,6 +12,8 @@ use super::execution::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageView {
     pub name: String,
+    /// The actions that it has by the pipeline's definition.
+    pub actions: Vec<String>,
     /// The stage's status, where this execution is the one that was in it last.
     pub status: Option<StageStatus>,
     /// This execution waits in front of the stage.
@@ -153,10 +155,11 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
     }
     let last = stages.len().saturating_sub(1);
     for (index, stage) in stages.iter_mut().enumerate() {
-        let view = views.iter().find(|view| view.name == stage.name).and_then(|view| view.status.as_ref());
-        stage.status = match view {
+        let view = views.iter().find(|view| view.name == stage.name);
+        let is_through = index < last || view.is_some_and(|view| has_run_all(stage, view));
+        stage.status = match view.and_then(|view| view.status.as_ref()) {
             None if stage.actions.is_empty() => StageStatus::Skipped,
-            view => status_of(stage, execution, view, index < last),
+            status => status_of(stage, execution, status, index < last, is_through),
         };
     }
     stages
@@ -174,11 +177,18 @@ fn keep_newest_runs(stage: &mut Stage) {
     }
 }
 
+/// Whether each of the stage's actions has run.
+fn has_run_all(stage: &Stage, view: &StageView) -> bool {
+    view.actions.iter().all(|name| stage.actions.iter().any(|run| run.name == *name))
+}
+
+/// `is_through` says that no action of the stage is left that has not run.
 fn status_of(
     stage: &Stage,
     execution: &ExecutionStatus,
     view: Option<&StageStatus>,
     later_stage_began: bool,
+    is_through: bool,
 ) -> StageStatus {
     let has = |status: &ActionStatus| stage.actions.iter().any(|action| action.status == *status);
     let from_actions = if stage.actions.is_empty() || stage.running().next().is_some() {
@@ -203,7 +213,10 @@ fn status_of(
     // Once the execution is final, nothing in it still runs, whatever a reading from before says.
     let running = |status: &StageStatus| matches!(status, StageStatus::InProgress | StageStatus::Stopping);
     let ended = view.cloned().filter(|view| !running(view)).unwrap_or(from_actions);
+    let was_cut_off = matches!(execution, ExecutionStatus::Stopped | ExecutionStatus::Cancelled);
     match execution {
+        // What has run of the stage went well, but nothing tells that this was all of it.
+        _ if was_cut_off && view.is_none() && !is_through && ended == StageStatus::Succeeded => StageStatus::Stopped,
         ExecutionStatus::Succeeded if running(&ended) => StageStatus::Succeeded,
         ExecutionStatus::Failed if running(&ended) => StageStatus::Failed,
         ExecutionStatus::Succeeded | ExecutionStatus::Failed => ended,

@@ -25,7 +25,7 @@ fn run(stage: &str, name: &str, started: u64, status: ActionStatus) -> ActionRun
 }
 
 fn view(name: &str, status: StageStatus) -> StageView {
-    StageView { name: name.to_owned(), status: Some(status), waits: None }
+    StageView { name: name.to_owned(), actions: Vec::new(), status: Some(status), waits: None }
 }
 
 const PINNED: Source<'static> = Source { action: Some("Source"), repository: None };
@@ -58,6 +58,24 @@ fn between_two_actions_a_stage_is_still_in_progress() {
     assert_eq!(stages(&assemble(ExecutionStatus::InProgress, &actions, &[])), "Build InProgress");
     let ended = [view("Build", StageStatus::Succeeded)];
     assert_eq!(stages(&assemble(ExecutionStatus::InProgress, &actions, &ended)), "Build Succeeded");
+}
+
+/// In PARALLEL mode the pipeline shows no stages, and elsewhere the next run may have taken the stage.
+#[test]
+fn a_stage_that_was_stopped_between_two_actions_has_not_succeeded() {
+    let actions =
+        [run("Source", "Source", 0, ActionStatus::Succeeded), run("Staging", "Approve", 10, ActionStatus::Succeeded)];
+    for ended in [ExecutionStatus::Stopped, ExecutionStatus::Cancelled] {
+        assert_eq!(stages(&assemble(ended, &actions, &[])), "Source Succeeded, Staging Stopped");
+    }
+    let of_another = |names: &[&str]| {
+        let actions = names.iter().map(|name| (*name).to_owned()).collect();
+        [StageView { name: "Staging".to_owned(), actions, status: None, waits: None }]
+    };
+    let left = assemble(ExecutionStatus::Stopped, &actions, &of_another(&["Approve", "Deploy"]));
+    assert_eq!(stages(&left), "Source Succeeded, Staging Stopped");
+    let was_all = assemble(ExecutionStatus::Stopped, &actions, &of_another(&["Approve"]));
+    assert_eq!(stages(&was_all), "Source Succeeded, Staging Succeeded");
 }
 
 #[test]
@@ -147,7 +165,7 @@ fn the_commit_is_that_of_the_pinned_source_action() {
 #[test]
 fn a_stage_without_a_trace_in_a_run_that_succeeded_was_skipped() {
     let actions = [run("Source", "Source", 0, ActionStatus::Succeeded)];
-    let unseen = StageView { name: "Build".to_owned(), status: None, waits: None };
+    let unseen = StageView { name: "Build".to_owned(), actions: Vec::new(), status: None, waits: None };
     let views = [view("Source", StageStatus::Succeeded), unseen];
     assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Build Skipped");
     assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &views)), "Source Succeeded");

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const KNOWN_TO_ALL: Duration = Duration::from_secs(6 * 60);
 
 /// A message that nobody can read.
-const POISON: &str = "{ this is no JSON";
+pub(super) const POISON: &str = "{ this is no JSON";
 
 /// How long an incident goes on.
 pub(super) fn lasts(what: &What) -> Duration {
@@ -71,6 +71,7 @@ impl Runner<'_> {
             Deed::DropOldSecret => {
                 let secret = self.secrets.last().cloned().unwrap_or_default();
                 account::put_webhook_secret(&mut self.wires.world(), now, &secret);
+                self.is_rotating = false;
             }
             Deed::Tidy => {
                 self.wires.world().faults().clear();
@@ -99,14 +100,16 @@ impl Runner<'_> {
                 is_over = false;
                 let pipelines = world.pipelines();
                 let has_answered = pipelines.answer_approval(now, &execution.id, Answered::Approved, "go on");
-                if !has_answered && now.since(execution.updated) > MINUTE * 90 {
+                if !has_answered && now.since(execution.updated) > MINUTE * 25 {
                     pipelines.stop(now, &execution.id, true, "it hangs");
                 }
             }
         }
+        // What is on the queue may start something yet.
+        is_over &= world.queues().is_empty(QUEUE) && self.commits.iter().all(|one| one.is_accepted || one.is_forged);
         drop(world);
         if !is_over {
-            self.put_down(now + MINUTE * 10, Deed::Sweep);
+            self.put_down(now + MINUTE * 5, Deed::Sweep);
         }
     }
 
@@ -214,6 +217,10 @@ impl Runner<'_> {
                 self.put_down(now + *lasts, Deed::MendConfig);
             }
             What::NewSecret => {
+                if self.is_rotating {
+                    return false;
+                }
+                self.is_rotating = true;
                 let old = self.secrets.last().cloned().unwrap_or_default();
                 let new = format!("secret {} of the simulation", self.secrets.len());
                 account::put_webhook_secret(&mut wires.world(), now, &format!("{old}\n{new}"));
@@ -246,12 +253,14 @@ impl Runner<'_> {
     /// What must hold once nothing is left to happen.
     pub(super) fn check_the_end(&mut self) {
         let wires = self.wires.clone();
+        let now = wires.now();
         let mut world = wires.world();
         for body in world.queues().bodies(DEAD_LETTERS) {
             if body != POISON {
                 self.watch.breach(format!("a message can't be handled, even after a redrive: {body}"));
             }
         }
+        let mut all: Vec<ExecutionView> = Vec::new();
         for pipeline in &self.plan.set_up.pipelines {
             let executions = world.pipelines().executions(&pipeline.name);
             for commit in self.commits.iter().filter(|commit| commit.repository == pipeline.repository) {
@@ -275,13 +284,15 @@ impl Runner<'_> {
                     self.watch.breach(format!("the push of {:.7} was never accepted", commit.sha));
                 }
                 if let Some(execution) = own.iter().max_by_key(|one| one.started) {
-                    for untruth in truth::untruths(&mut world, pipeline, execution, self.plan.set_up.is_app) {
+                    let is_only = own.len() == 1;
+                    for untruth in truth::untruths(&mut world, pipeline, execution, is_only, self.plan.set_up.is_app) {
                         self.watch.breach(format!("{:.7}: {untruth}", commit.sha));
                     }
                 }
             }
-            self.watch.bounds(&mut world, pipeline, &executions, self.plan.set_up.is_app);
+            all.extend(executions);
         }
+        self.watch.bounds(&all, now);
     }
 }
 

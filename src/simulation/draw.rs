@@ -24,7 +24,13 @@ impl Plan {
         let mut at = 0;
         for commit in 0..commits {
             at += draw.u64(1..=apart) * 1000;
-            let what = What::Push { pipeline: draw.usize(..pipelines), commit, course: course(&mut draw) };
+            let (pipeline, course) = (draw.usize(..pipelines), course(&mut draw));
+            if matches!(course, Course::BuildHangs) {
+                let at = at + draw.u64(30_000..=300_000);
+                let what = What::Stop { pipeline, abandon: draw.bool() };
+                incidents.push(Incident { number: 0, at: Duration::from_millis(at), what });
+            }
+            let what = What::Push { pipeline, commit, course };
             incidents.push(Incident { number: 0, at: Duration::from_millis(at), what });
         }
         // Trouble comes while something goes on, and mostly soon after a push.
@@ -89,7 +95,7 @@ fn set_up(draw: &mut Rng) -> SetUp {
 
 fn course(draw: &mut Rng) -> Course {
     match draw.u8(..20) {
-        0..8 => Course::Well { build: draw.u64(2..=120), deploy: draw.u64(5..=200) },
+        0..8 => Course::Well { build: draw.u64(2..=60), deploy: draw.u64(5..=120) },
         8 => Course::SourceFails,
         9..12 => Course::BuildFails { after: draw.u64(5..=60), then_succeeds: draw.bool() },
         12 => Course::BuildHangs,
@@ -100,7 +106,7 @@ fn course(draw: &mut Rng) -> Course {
             let action = match draw.u8(..3) {
                 0 => Action::Succeeds { after: after + undone_in + draw.u64(5..=900) },
                 1 => Action::Fails { after: after + draw.u64(1..=300) },
-                _ => Action::TimesOut { minutes: draw.u64(10..=60) },
+                _ => Action::TimesOut { minutes: draw.u64(5..=20) },
             };
             Course::RolledBack { after, undone_in, action }
         }
@@ -131,9 +137,9 @@ fn trouble(draw: &mut Rng, pipelines: usize, commits: usize) -> What {
         17 => What::Poison,
         18..28 => {
             let (service, fault) = fault(draw);
-            let lasts = match draw.u8(..8) {
+            let lasts = match draw.u8(..64) {
                 0 => seconds(draw, HOUR..=20 * HOUR),
-                1..3 => seconds(draw, 10 * MINUTE..=HOUR),
+                1..6 => seconds(draw, 10 * MINUTE..=HOUR),
                 _ => seconds(draw, 5..=5 * MINUTE),
             };
             What::Outage { service, operation: operation(draw, service), lasts, fault }

@@ -93,6 +93,8 @@ pub(super) struct Runner<'a> {
     pub(super) secrets: Vec<String>,
     pub(super) tokens: Vec<String>,
     pub(super) is_tidy: bool,
+    /// Whether the webhook's secret is being changed.
+    pub(super) is_rotating: bool,
     busy: usize,
     deliveries: u64,
     /// Since when Lambda waits for a batch to fill.
@@ -127,6 +129,7 @@ impl<'a> Runner<'a> {
             secrets: vec!["the first secret of the simulation".to_owned()],
             tokens: vec!["ghp_firstTokenOfTheSimulation00000000000".to_owned()],
             is_tidy: false,
+            is_rotating: false,
             busy: 0,
             deliveries: 0,
             filling: None,
@@ -357,7 +360,12 @@ impl<'a> Runner<'a> {
         while redrives < 2 && !self.wires.world().queues().is_empty(DEAD_LETTERS) && !self.watch.has_breached() {
             redrives += 1;
             let now = self.now();
+            let bodies = self.wires.world().queues().bodies(DEAD_LETTERS);
+            for body in bodies.iter().filter(|body| *body != deeds::POISON) {
+                self.watch.judge_dead_letter(now, body);
+            }
             self.wires.world().queues().redrive(now, DEAD_LETTERS);
+            self.put_down(now, Deed::Sweep);
             self.run().await;
         }
         self.check_the_end();

@@ -3,10 +3,11 @@
 //! Invariant: nothing here is shared with the code that decides what GitHub shows. It looks at what the stand-ins did.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::plan::{DEPLOYS_IN, PipelinePlan};
 use crate::domain::time::Timestamp;
-use crate::standin::{CheckRun, ExecutionView, PostedStatus, State, World};
+use crate::standin::{CheckRun, DeploymentView, ExecutionView, PostedStatus, State, World};
 
 /// Something that GitHub was told about a commit.
 #[derive(Clone, Debug)]
@@ -62,11 +63,14 @@ impl Told {
 fn state_of(run: &CheckRun) -> State {
     match run.conclusion {
         None => State::Pending,
-        Some("success" | "skipped" | "neutral") => State::Success,
+        Some("success" | "skipped") => State::Success,
         Some("failure" | "timed_out") => State::Failure,
         Some(_) => State::Error,
     }
 }
+
+/// Deployments of one service that begin so close to each other can't be told apart by who looks at the service.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// What ECS made of a commit's deploy, as far as that is beyond doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +86,13 @@ enum Deploy {
 fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
     let deployments = world.services().deployments("staging", &pipeline.name);
     let own = || deployments.iter().filter(|deployment| deployment.commit.as_deref() == Some(sha));
+    let is_other = |deployment: &&DeploymentView| deployment.commit.as_deref() != Some(sha);
+    let at_once = |one: &DeploymentView, other: &DeploymentView| {
+        one.created.since(other.created).max(other.created.since(one.created)) < AT_ONCE
+    };
+    if own().any(|own| deployments.iter().filter(is_other).any(|other| at_once(own, other))) {
+        return Deploy::Open;
+    }
     match own().next_back().map(|deployment| deployment.status) {
         None => Deploy::NeverCame,
         // A commit that was deployed twice is looked at for its best.
@@ -148,6 +159,7 @@ pub(super) fn untruths(
     world: &mut World,
     pipeline: &PipelinePlan,
     execution: &ExecutionView,
+    is_only: bool,
     is_app: bool,
 ) -> Vec<String> {
     let sha = execution.commit.clone().unwrap_or_default();
@@ -176,8 +188,12 @@ pub(super) fn untruths(
         found.push(format!("{own} is {}, which is no end", execution.status));
         return found;
     };
-    let mut expect = |context: &str, wanted: State, deploys: bool| {
+    let mut expect = |context: &str, wanted: State, deploys: bool, is_skipped: bool| {
         let allowed: Vec<State> = match deploy {
+            // A run that somebody ended is left, and what its rollout comes to later is not waited for.
+            Deploy::Failed if deploys && matches!(execution.status, "Stopped" | "Cancelled") => {
+                vec![wanted, State::Failure]
+            }
             Deploy::Failed if deploys => vec![State::Failure],
             // Another deployment has taken the place of this one, or it never ends: CodePipeline's word, or a failure.
             Deploy::Open if deploys => vec![wanted, State::Failure],
@@ -185,6 +201,8 @@ pub(super) fn untruths(
             _ => vec![wanted],
         };
         match held.get(context) {
+            // A stage that was skipped ran no action, and the pipeline's state tells of it only until the next run comes.
+            None if is_skipped => {}
             None => found.push(format!("{context} is missing, but should be {wanted}")),
             Some((State::Pending, _)) => {}
             Some((state, _)) if allowed.contains(state) => {}
@@ -193,7 +211,7 @@ pub(super) fn untruths(
             }
         }
     };
-    expect(&own, end, true);
+    expect(&own, end, true, false);
     for stage in &execution.stages {
         let Some(status) = stage.status else { continue };
         let wanted = match status {
@@ -201,7 +219,11 @@ pub(super) fn untruths(
             "Stopped" | "Cancelled" | "Superseded" | "InProgress" => end,
             status => ended(status).unwrap_or(end),
         };
-        expect(&format!("{own}/{}", stage.name), wanted, stage.name == DEPLOYS_IN);
+        expect(&format!("{own}/{}", stage.name), wanted, stage.name == DEPLOYS_IN, status == "Skipped");
+    }
+    if !is_only {
+        // What an earlier run of the commit has reached stays as it was.
+        return found;
     }
     let reached = |stage: &str| execution.stages.iter().any(|one| one.name == stage && one.status.is_some());
     for (context, (state, text)) in &held {

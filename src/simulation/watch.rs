@@ -4,12 +4,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::log::Log;
-use super::plan::{PipelinePlan, SetUp, What};
+use super::plan::{SetUp, What};
 use super::sandbox::Fate;
 use super::truth::{self, Told};
 use super::{Verdict, deeds};
 use crate::domain::time::Timestamp;
 use crate::standin::{ExecutionView, World};
+
+/// What leaves it open whether something has been done, or has two workers do it.
+const IN_DOUBT: [&str; 12] = [
+    "aws: lost after",
+    "aws: delay",
+    "github: lost after",
+    "github: lands late",
+    "github: delay",
+    "github: bad gateway",
+    "message delivered twice",
+    "redelivery",
+    "event doubled",
+    "worker dies",
+    "worker freezes",
+    "worker times out",
+];
+
+/// What has a message received again without its job having failed: after five times it is given up.
+const OF_MANY_RECEIVES: [&str; 4] = ["worker dies", "worker times out", "worker freezes", "message delivered twice"];
+
+/// The most that an execution has to say in one context, with what two workers may say at the same moment.
+const POSTS: u64 = 10;
+
+/// Calls for an execution, and for each minute from its beginning until nothing is left to happen.
+const CALLS: u64 = 600;
+const CALLS_A_MINUTE: u64 = 30;
 
 /// Everything that was noticed so far.
 #[derive(Default)]
@@ -116,10 +142,10 @@ impl Watch {
         for call in world.journal() {
             *self.calls.entry(call.service).or_default() += 1;
             if let Some(fault) = call.fault {
-                let kind = format!("{}: {fault}", if call.service == "github" { "github" } else { "aws" });
-                match self.struck.get_mut(&kind) {
-                    Some(count) => *count += 1,
-                    None => drop(self.struck.insert(kind, 1)),
+                let of = if call.service == "github" { "github" } else { "aws" };
+                let of_sqs = (call.service == "sqs").then(|| format!("sqs: {fault}"));
+                for kind in [Some(format!("{of}: {fault}")), of_sqs].into_iter().flatten() {
+                    *self.struck.entry(kind).or_default() += 1;
                 }
                 if call.operation == "StartPipelineExecution" && deeds::is_final_for_a_start(fault) {
                     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
@@ -145,21 +171,39 @@ impl Watch {
         world.clear_journal();
     }
 
-    /// No execution posts without end, and nobody is asked without end.
-    pub(super) fn bounds(
-        &mut self,
-        _world: &mut World,
-        _pipeline: &PipelinePlan,
-        executions: &[ExecutionView],
-        _is_app: bool,
-    ) {
-        for execution in executions {
-            let posts = self.posts.iter().filter(|((id, _), _)| *id == execution.id);
-            let loud: Vec<_> =
-                posts.filter(|(_, count)| **count > 40).map(|(key, count)| (key.1.clone(), *count)).collect();
-            for (context, count) in loud {
-                self.breach(format!("{context} of {} was told {count} times", execution.id));
-            }
+    fn count_of(&self, kinds: &[&str]) -> u64 {
+        kinds.iter().filter_map(|kind| self.struck.get(*kind)).sum()
+    }
+
+    /// No execution posts, and nobody is asked, without end. What goes wrong on the way may cost a post or two each time:
+    /// nobody knows whether what was sent has arrived.
+    pub(super) fn bounds(&mut self, executions: &[ExecutionView], now: Timestamp) {
+        let retries = self.count_of(&["retry"]);
+        let in_doubt = self.count_of(&IN_DOUBT);
+        let most = POSTS * (1 + retries) + 2 * in_doubt;
+        let loud = self.posts.iter().filter(|(_, count)| u64::from(**count) > most);
+        let loud: Vec<_> =
+            loud.map(|((id, context), count)| format!("{context} of {id} was told {count} times")).collect();
+        for loud in loud {
+            self.breach(loud);
+        }
+        let calls: u64 = self.calls.values().sum();
+        let minutes: u64 = executions.iter().map(|one| 1 + now.since(one.started).as_secs() / 60).sum();
+        let most = CALLS * (1 + executions.len() as u64) + CALLS_A_MINUTE * minutes;
+        if calls > most {
+            self.breach(format!("{} executions of {minutes} minutes took {calls} calls", executions.len()));
+        }
+    }
+
+    /// A message that lies in the dead-letter queue for no reason that there could be.
+    pub(super) fn judge_dead_letter(&mut self, now: Timestamp, body: &str) {
+        let has_reason =
+            self.count_of(&OF_MANY_RECEIVES) > 0 || self.struck.keys().any(|kind| kind.starts_with("sqs: "));
+        let since =
+            serde_json::from_str::<serde_json::Value>(body).ok().and_then(|body| body["retry"]["since"].as_u64());
+        let lasted = since.map_or(Duration::ZERO, |since| now.since(Timestamp::from_millis(since)));
+        if !has_reason && lasted < Duration::from_secs(86_400) {
+            self.breach(format!("a message was given up after {lasted:?}: {body}"));
         }
     }
 

@@ -110,8 +110,10 @@ pub(super) fn views(state: GetPipelineStateOutput, execution: &str) -> Vec<Stage
             Some(held) => Wait::Held(held.disabled_reason.unwrap_or_default()),
             None => Wait::Occupied,
         };
+        let actions = stage.action_states.unwrap_or_default().into_iter();
         Some(StageView {
             name: stage.stage_name?,
+            actions: actions.filter_map(|action| action.action_name).collect(),
             status: latest.map(|latest| stage_status(latest.status)),
             waits: waits.then_some(wait),
         })
