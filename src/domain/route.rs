@@ -25,7 +25,8 @@ impl Patterns {
     pub fn new(texts: &[String]) -> Result<Self, (usize, globset::Error)> {
         let mut builder = GlobSetBuilder::new();
         for (index, text) in texts.iter().enumerate() {
-            let glob = GlobBuilder::new(text).literal_separator(true).build().map_err(|error| (index, error))?;
+            let glob =
+                GlobBuilder::new(&crossing(text)).literal_separator(true).build().map_err(|error| (index, error))?;
             builder.add(glob);
         }
         let set = builder.build().map_err(|error| (0, error))?;
@@ -40,6 +41,38 @@ impl Patterns {
         let asked_for = || self.texts.iter().any(|text| text.starts_with(MERGE_QUEUE));
         self.matches(branch) && (!branch.starts_with(MERGE_QUEUE) || asked_for())
     }
+}
+
+/// The pattern as globset has to be told it. To globset, two stars are no more than one unless they are a whole part of a
+/// name: `**.js` would leave out `src/server.js`.
+fn crossing(text: &str) -> String {
+    /// Any text: one without a slash, or one with some.
+    const ANY: &str = "{*,*/**/*}";
+    let mut told = String::with_capacity(text.len());
+    let (mut before, mut rest) = (None, text);
+    while let Some(char) = rest.chars().next() {
+        let stars = rest.len() - rest.trim_start_matches('*').len();
+        let taken = match char {
+            '\\' => rest.chars().take(2).map(char::len_utf8).sum(),
+            '[' => class_length(rest),
+            '*' => stars,
+            char => char.len_utf8(),
+        };
+        let (piece, after) = rest.split_at(taken);
+        let is_part = matches!(before, None | Some('/' | '{' | ','))
+            && matches!(after.chars().next(), None | Some('/' | '}' | ','));
+        told.push_str(if stars < 2 || (stars == 2 && is_part) { piece } else { ANY });
+        (before, rest) = (piece.chars().next_back(), after);
+    }
+    told
+}
+
+/// How long a class such as `[a-z]` is; a bracket that is never closed is one character, and globset's to complain of.
+fn class_length(text: &str) -> usize {
+    // A bracket right behind the beginning is one of the characters.
+    let begins = if text.starts_with("[!") || text.starts_with("[^") { 2 } else { 1 };
+    let first = text[begins..].chars().next().map_or(0, char::len_utf8);
+    text[begins + first..].find(']').map_or(1, |end| begins + first + end + 1)
 }
 
 /// Which branches a route takes pushes of.

@@ -93,6 +93,20 @@ fn a_star_stays_within_a_part_of_the_name_and_two_cross() {
 }
 
 #[test]
+fn two_stars_cross_wherever_they_stand() {
+    let takes = |pattern: &str, name: &str| patterns(&[pattern]).matches(name);
+    assert!(takes("**.js", "server.js") && takes("**.js", "src/server.js") && !takes("**.js", "src/server.ts"));
+    assert!(
+        takes("release**", "release/1/hotfix") && takes("release**", "releases") && !takes("release**", "x/release")
+    );
+    assert!(takes("src/**test.js", "src/a/b.test.js") && !takes("src/**test.js", "lib/test.js"));
+    assert!(takes("a**/b", "a1/2/b") && takes("a**/b", "a/b") && !takes("a**/b", "ab"));
+    assert!(takes("{docs/**.md,**.txt}", "docs/a/b.md") && takes("{docs/**.md,**.txt}", "a/b.txt"));
+    // What is between brackets or behind a backslash stands for itself.
+    assert!(takes("[**]x", "*x") && !takes("[**]x", "a/x") && takes("\\**", "*x") && !takes("\\**", "*/x"));
+}
+
+#[test]
 fn the_merge_queues_branches_are_taken_only_by_a_pattern_that_names_them() {
     let queued = "refs/heads/gh-readonly-queue/main/pr-7";
     let all = [Route { branches: Branches::Matching(patterns(&["**"])), ..route("p") }];
