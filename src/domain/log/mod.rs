@@ -45,7 +45,7 @@ pub fn masked(text: &str) -> String {
 
 /// The lines of messages: plain text, secrets masked, long ones clipped.
 pub fn readable(messages: &[String]) -> Vec<String> {
-    let lines = messages.iter().flat_map(|message| message.lines()).map(plain).collect();
+    let lines = messages.iter().flat_map(|message| message.lines()).map(shown).collect();
     secrets::mask(lines).iter().map(|line| clip(line)).collect()
 }
 
@@ -58,12 +58,24 @@ fn until_failure(lines: &[String]) -> &[String] {
     }
 }
 
-/// A line as a terminal would show it in the end: what a carriage return overwrote is gone, as are escape sequences and
-/// control characters but tabs.
+/// A line as a terminal would show it. Where an escape swallows what a secret is known by, such as its first letter, the
+/// rest can't be told from what is no secret, and all of it is masked.
+fn shown(line: &str) -> String {
+    let line = written_last(line);
+    let shown = plain(line);
+    let secrets = |text: &str| masked(text).matches(secrets::MASK).count();
+    if shown.len() < line.len() && secrets(line) > secrets(&shown) { secrets::MASK.to_owned() } else { shown }
+}
+
+/// What a carriage return has not overwritten.
+fn written_last(line: &str) -> &str {
+    line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default()
+}
+
+/// A line without escape sequences and control characters but tabs.
 fn plain(line: &str) -> String {
-    let written = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
-    let mut shown = String::with_capacity(written.len());
-    let mut chars = written.chars().peekable();
+    let mut shown = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
     while let Some(char) = chars.next() {
         match char {
             '\u{1b}' => skip_escape(&mut chars),
@@ -144,6 +156,16 @@ mod tests {
     fn colours_hide_no_secret() {
         assert_eq!(of(&["ghp_0123456789abc\u{1b}[31mdefghijklmnopqrstuvwxyz0123"]), ["***"]);
         assert_eq!(of(&["pass\u{0}word=hunter2"]), ["password=***"]);
+    }
+
+    #[test]
+    fn an_escape_that_swallows_the_beginning_of_a_secret_hides_none_of_it() {
+        for escape in ["\u{1b}", "\u{1b}[", "\u{9b}", "\u{1b} ", "\u{1b}( "] {
+            let shown = of(&[&format!("{escape} ghp_0123456789abcdefghijklmnopqrstuvwxyz")]);
+            assert!(!shown[0].contains("0123"), "{escape:?}: {shown:?}");
+            let shown = of(&[&format!("{escape}password=hunter2")]);
+            assert!(!shown[0].contains("hunter"), "{escape:?}: {shown:?}");
+        }
     }
 
     #[test]

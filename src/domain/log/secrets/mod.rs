@@ -17,7 +17,7 @@ use keys::{KEY_BEGINS, ends_key, is_key_body};
 use names::arguments;
 
 /// What stands in a secret's place.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// How many lines after a key's id its secret may stand, and a value after its name, where each has a line of its own.
 const NEARBY: u8 = 2;
