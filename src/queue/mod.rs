@@ -1,7 +1,9 @@
 //! The queue: the engine between the functions.
 
+pub mod event;
 pub mod memory;
 pub mod message;
+pub mod received;
 
 use std::time::Duration;
 

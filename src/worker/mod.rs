@@ -21,7 +21,6 @@ use aws_config::SdkConfig;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::aws::addresses::Addresses;
@@ -36,9 +35,10 @@ use crate::github::transport::Transport;
 use crate::github::{GitHub, GitHubError};
 use crate::metrics;
 use crate::queue::Queue;
+use crate::queue::event::PipelineEvent;
 use crate::queue::message::{Happening, Job, Look, Message};
+use crate::queue::received::{Received, ReceivedError};
 use crate::settings::{Secret, SettingsStore};
-use event::PipelineEvent;
 use trouble::{Cause, Trouble, next_try};
 
 /// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
@@ -77,12 +77,7 @@ type About = (String, String);
 struct Record {
     id: String,
     received_before: bool,
-    work: Work,
-}
-
-enum Work {
-    Ours(Box<Message>),
-    Event(PipelineEvent),
+    work: Received,
 }
 
 impl Worker {
@@ -124,7 +119,7 @@ impl Worker {
                 Err(problem) => {
                     tracing::error!(
                         message = id,
-                        problem,
+                        %problem,
                         "the message does not parse; it goes to the dead-letter queue"
                     );
                     failed.push(id);
@@ -146,19 +141,9 @@ impl Worker {
     }
 
     /// `None` for an event that is not about an execution.
-    fn record(&self, message: SqsMessage) -> Result<Option<Record>, String> {
-        let body = message.body.as_deref().unwrap_or_default();
-        let json: Value = serde_json::from_str(body).map_err(|error| format!("not JSON: {error}"))?;
+    fn record(&self, message: SqsMessage) -> Result<Option<Record>, ReceivedError> {
         let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        let work = if event::is_event(&json) {
-            match event::parse(&json).map_err(|error| format!("not an event of an execution: {error}"))? {
-                Some(event) => Work::Event(event),
-                None => return Ok(None),
-            }
-        } else {
-            let ours = serde_json::from_value(json).map_err(|error| format!("not a message of pipehook: {error}"))?;
-            Work::Ours(Box::new(ours))
-        };
+        let Some(work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
         let id = message.message_id.unwrap_or_default();
         Ok(Some(Record { id, received_before: receives.unwrap_or(1_u32) > 1, work }))
     }
@@ -199,8 +184,8 @@ impl Worker {
     async fn handle_record(&self, record: Record, until: Timestamp) -> Result<(), String> {
         let now = self.clock.now();
         let (message, event_waits) = match record.work {
-            Work::Ours(message) => (*message, None),
-            Work::Event(event) => {
+            Received::Ours(message) => (*message, None),
+            Received::Event(event) => {
                 let PipelineEvent { id, pipeline, execution, what: happening } = event;
                 let since = now.as_millis();
                 let job = Job::Look(Look { pipeline, execution, happening, since, come_back: false });
@@ -294,8 +279,8 @@ impl Record {
     /// What the message is about, where several about the same may come.
     fn about(&self) -> Option<About> {
         match &self.work {
-            Work::Event(event) => Some((event.pipeline.clone(), event.execution.clone())),
-            Work::Ours(message) => match &message.job {
+            Received::Event(event) => Some((event.pipeline.clone(), event.execution.clone())),
+            Received::Ours(message) => match &message.job {
                 Job::Follow(job) => Some((job.pipeline.clone(), job.execution.clone())),
                 Job::Look(job) => Some((job.pipeline.clone(), job.execution.clone())),
                 Job::Start(job) => Some((job.pipeline.clone(), job.token.clone())),
@@ -307,23 +292,23 @@ impl Record {
     /// Of two chains that meet, the one goes on that remembers more.
     fn knows(&self) -> usize {
         match &self.work {
-            Work::Ours(message) => match &message.job {
+            Received::Ours(message) => match &message.job {
                 Job::Follow(job) => job.memory.rollouts.len(),
                 _ => 0,
             },
-            Work::Event(_) => 0,
+            Received::Event(_) => 0,
         }
     }
 
     /// A chain's own wake-up knows most, so it goes first; then what may begin a chain; then mere hints.
     fn rank(&self) -> u8 {
         match &self.work {
-            Work::Ours(message) if matches!(message.job, Job::Follow(_)) => 0,
-            Work::Event(event) if event.what == Happening::ExecutionResumed => 1,
-            Work::Event(event) if event.what == Happening::ExecutionStarted => 2,
-            Work::Event(event) if event.what.wait().is_none() => 3,
-            Work::Ours(_) => 4,
-            Work::Event(_) => 5,
+            Received::Ours(message) if matches!(message.job, Job::Follow(_)) => 0,
+            Received::Event(event) if event.what == Happening::ExecutionResumed => 1,
+            Received::Event(event) if event.what == Happening::ExecutionStarted => 2,
+            Received::Event(event) if event.what.wait().is_none() => 3,
+            Received::Ours(_) => 4,
+            Received::Event(_) => 5,
         }
     }
 }
