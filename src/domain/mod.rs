@@ -4,6 +4,8 @@
 //! format's type. What comes in is mapped to these types at the edges; what goes out is decided here.
 
 pub mod address;
+#[cfg(test)]
+pub(crate) mod any;
 pub mod build;
 pub mod check;
 pub mod deployment;

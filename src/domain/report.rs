@@ -428,3 +428,7 @@ fn left_pending(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownSt
 #[cfg(test)]
 #[path = "report_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "report_properties.rs"]
+mod properties;

@@ -329,3 +329,7 @@ fn skip_mark(message: &str) -> Option<&'static str> {
 #[cfg(test)]
 #[path = "route_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "route_properties.rs"]
+mod properties;

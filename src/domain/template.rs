@@ -154,3 +154,7 @@ mod tests {
         assert_eq!(Template::parse("{sha"), Err(TemplateError::Unclosed));
     }
 }
+
+#[cfg(test)]
+#[path = "template_properties.rs"]
+mod properties;

@@ -408,3 +408,7 @@ mod tests {
         assert_eq!(clip("exit\nstatus\t1\u{7}  (make test)"), "exit status 1 (make test)");
     }
 }
+
+#[cfg(test)]
+#[path = "text_properties.rs"]
+mod properties;

@@ -59,3 +59,7 @@ mod tests {
         assert!(token.as_str().chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
     }
 }
+
+#[cfg(test)]
+#[path = "token_properties.rs"]
+mod properties;

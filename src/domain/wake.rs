@@ -148,3 +148,7 @@ mod tests {
         assert_eq!(next_wake(&done, Duration::ZERO), Wake::Done);
     }
 }
+
+#[cfg(test)]
+#[path = "wake_properties.rs"]
+mod properties;

@@ -101,3 +101,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "signature_properties.rs"]
+mod properties;

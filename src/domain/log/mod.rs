@@ -198,3 +198,6 @@ mod tests {
         assert_eq!(digest.annotations.len(), 1);
     }
 }
+
+#[cfg(test)]
+mod properties;
