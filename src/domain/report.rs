@@ -417,7 +417,9 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
 
 /// Contexts in which a final execution would stay pending: a stage that it waited in front of and never began.
 fn left_pending(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatuses) -> Vec<Report> {
-    let Some(of_run) = wanted.first().filter(|_| snapshot.is_final()) else {
+    // A run that is over may still have its end to tell, while ECS is at work: this ends with it.
+    let has_end = |of_run: &&Wanted| snapshot.is_final() && of_run.report.state.is_final();
+    let Some(of_run) = wanted.first().filter(has_end) else {
         return Vec::new();
     };
     let is_wanted = |context: &String| wanted.iter().any(|wanted| wanted.report.context.eq_ignore_ascii_case(context));

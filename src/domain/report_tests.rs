@@ -422,6 +422,22 @@ fn a_success_that_ecs_does_not_show_yet_is_pending() {
 }
 
 #[test]
+fn what_was_left_pending_is_ended_with_the_run_and_not_told_again_and_again_before() {
+    let left = shown_by("x1", State::Pending, "Staging in progress");
+    let after = |progress| {
+        let succeeded =
+            snapshot(ExecutionStatus::Succeeded, &[deploying(rollout(progress, UP), StageStatus::Succeeded)]);
+        let due = diff(&succeeded, &desired(&succeeded, &sha(SHA), &options()), &left, &[]);
+        due.into_iter()
+            .filter(|report| report.context.ends_with("/Build"))
+            .map(|report| report.state)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(after(Progress::Rolling { lifecycle: None }), []);
+    assert_eq!(after(Progress::Runs { since: Timestamp::default() }), [State::Success]);
+}
+
+#[test]
 fn what_failed_is_not_made_good_by_a_reading_that_knows_less() {
     let failed = shown_by("x1", State::Failure, "Rolled back to :41");
     let unconfirmed = Rollout::unknown("node-server", Progress::Unconfirmed);
