@@ -63,7 +63,7 @@ pub(super) fn next_try(
     seed: &str,
     now: Timestamp,
 ) -> Option<(Retry, Duration)> {
-    let tries = earlier.map_or(0, |retry| retry.tries) + 1;
+    let tries = earlier.map_or(0, |retry| retry.tries).saturating_add(1);
     let since = earlier.map_or(now.as_millis(), |retry| retry.since);
     if now.since(Timestamp::from_millis(since)) > GIVE_UP_AFTER {
         return None;
@@ -119,6 +119,19 @@ mod tests {
         assert!(waits.iter().all(|wait| *wait <= LONGEST_BACKOFF));
         assert!(now.since(start) > GIVE_UP_AFTER);
         assert!((90..250).contains(&waits.len()), "{} tries", waits.len());
+    }
+
+    #[test]
+    fn however_often_it_was_tried_the_wait_is_one_that_sqs_takes() {
+        let now = Timestamp::from_secs(1_700_000_000);
+        for tries in [0, 15, 16, 17, 1_000, u32::MAX] {
+            let earlier = Retry { tries, since: now.as_millis(), not_before: None };
+            let (next, wait) = next_try(&unavailable(), Some(&earlier), "x1", now).unwrap();
+            assert!(
+                next.tries >= tries && wait >= Duration::from_secs(1) && wait <= LONGEST_BACKOFF,
+                "{tries}: {wait:?}"
+            );
+        }
     }
 
     #[test]
