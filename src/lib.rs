@@ -24,7 +24,7 @@ pub mod local;
 pub mod simulation;
 #[cfg(feature = "standin")]
 pub mod standin;
-#[cfg(feature = "webhook")]
+#[cfg(any(feature = "webhook", feature = "fuzzing"))]
 pub mod webhook;
 #[cfg(feature = "worker")]
 pub mod worker;
