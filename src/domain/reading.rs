@@ -42,6 +42,12 @@ pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     !head.is_parallel && (head.status != ExecutionStatus::InProgress || between_actions)
 }
 
+/// Whether the pipeline's definition has to be read too, in place of its view: it alone tells whether the stage in which an
+/// execution was stopped had anything left to do.
+pub fn needs_definition(head: &ExecutionHead) -> bool {
+    head.is_parallel && matches!(head.status, ExecutionStatus::Stopped | ExecutionStatus::Cancelled)
+}
+
 /// Whether the list of executions has to be read too, for how many newer ones wait for the approval.
 pub fn needs_newer(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     let waits = |action: &ActionRun| action.kind == ActionKind::Approval && action.is_running();

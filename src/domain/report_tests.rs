@@ -400,6 +400,17 @@ fn a_failed_rollout_is_a_failure_whatever_codepipeline_says() {
     ");
 }
 
+/// Without a circuit breaker it may go on for an hour.
+#[test]
+fn one_more_task_that_fails_is_no_news() {
+    let failing = |failed: u32| {
+        let tasks = Tasks { failed, ..DOWN };
+        snapshot(ExecutionStatus::InProgress, &[deploying(rollout(Progress::Failing, tasks), StageStatus::InProgress)])
+    };
+    let told = posts(&failing(3));
+    assert_eq!(due(&failing(4), &told), "");
+}
+
 #[test]
 fn a_success_says_which_revision_runs_and_since_when() {
     let since = Timestamp::from_secs(1_769_292_204);

@@ -106,14 +106,17 @@ const FOR: &str = " for ";
 /// How the description of a failed rollout begins.
 const ROLLOUT_FAILED: &str = "Rollout failed";
 
+/// How it begins while tasks fail and nothing ends that: one more of them is no news.
+const ROLLOUT_FAILING: &str = "Rollout is failing";
+
 /// What has only just begun need not be told for how long it goes on.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// A description without what changes within one step: how long something has gone on, and the details of a rollout that
 /// has failed, which ECS tells bit by bit.
 pub fn step(description: &str) -> &str {
-    if description.starts_with(ROLLOUT_FAILED) {
-        return ROLLOUT_FAILED;
+    if let Some(beginning) = [ROLLOUT_FAILED, ROLLOUT_FAILING].into_iter().find(|it| description.starts_with(it)) {
+        return beginning;
     }
     let is_duration = |text: &str| {
         let mut words = text.split(' ');
@@ -185,7 +188,7 @@ pub fn rollout_failed(rollout: &Rollout) -> String {
         Progress::RolledBack { to: Some(to) } => format!("Rolled back to {}{}", number(to), cause()),
         Progress::RolledBack { to: None } => format!("Rolled back{}", cause()),
         Progress::Failing => {
-            format!("Rollout is failing: tasks fail{}, without a circuit breaker{}", failed(), cause())
+            format!("{ROLLOUT_FAILING}: tasks fail{}, without a circuit breaker{}", failed(), cause())
         }
         Progress::Failed { rolling_back_to: Some(to) } => {
             format!("{ROLLOUT_FAILED}{}; rolling back to {}{}", reason(), number(to), cause())

@@ -117,6 +117,10 @@ impl Runner<'_> {
     fn happens(&mut self, now: Timestamp, what: &What) -> bool {
         let name = |at: usize| self.plan.set_up.pipelines[at].name.clone();
         let wires = self.wires.clone();
+        if matches!(what, What::Release { .. } | What::Retry { .. } | What::RollBack { .. }) {
+            // Of what somebody else begins, nothing but its events tells.
+            wires.world().faults().clear_events();
+        }
         let newest = |at: usize| wires.world().pipelines().executions(&name(at)).pop();
         match what {
             What::Push { pipeline, commit, course } => {
@@ -272,6 +276,8 @@ impl Runner<'_> {
                 let was_denied = self.watch.denied_starts.contains(&(pipeline.name.clone(), commit.sha.clone()));
                 match started {
                     0 if commit.is_forged || !commit.is_accepted => {}
+                    // A worker that looked before it started has found what somebody else had started.
+                    0 if !own.is_empty() => {}
                     0 if was_denied
                         && shown.get(&context).is_some_and(|(state, _)| *state == crate::standin::State::Error) => {}
                     1 if !commit.is_forged => {}

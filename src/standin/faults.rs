@@ -272,6 +272,11 @@ impl Faults {
         self.events.clear();
     }
 
+    /// From now on events arrive again.
+    pub fn clear_events(&mut self) {
+        self.events.clear();
+    }
+
     pub(crate) fn meet(&mut self, now: Timestamp, service: &str, operation: &str, request: &Value) -> Option<Fault> {
         let Self { rules, ids, .. } = self;
         let fits = |rule: &Rule| {

@@ -9,14 +9,16 @@ use aws_sdk_codepipeline::error::{DisplayErrorContext, ProvideErrorMetadata, Sdk
 use aws_sdk_codepipeline::primitives::DateTime;
 use aws_sdk_codepipeline::types::{
     ActionExecutionFilter, ApprovalResult, ApprovalStatus, PipelineExecutionStatus, PipelineExecutionSummary,
-    PipelineVariable, SourceRevisionOverride, SourceRevisionType, StageRetryMode,
+    PipelineVariable, SourceRevisionOverride, SourceRevisionType, StageDeclaration, StageRetryMode,
 };
 
 use map::{action, commit_of, execution_status, head, token_of, views};
 
 use super::unread;
 use crate::domain::execution::{ActionRun, Ending};
-use crate::domain::reading::{ExecutionHead, Reading, StageView, needs_ending, needs_newer, needs_stage_views};
+use crate::domain::reading::{
+    ExecutionHead, Reading, StageView, needs_definition, needs_ending, needs_newer, needs_stage_views,
+};
 use crate::domain::route::StartRequest;
 use crate::domain::time::Timestamp;
 use crate::domain::token::ClientRequestToken;
@@ -138,8 +140,13 @@ impl CodePipeline {
     ) -> Result<Reading, PipelineError> {
         let head = self.head(pipeline, execution).await?;
         let actions = self.actions(pipeline, execution).await?;
-        let views =
-            if needs_stage_views(&head, &actions) { self.stage_views(pipeline, execution).await? } else { Vec::new() };
+        let views = if needs_stage_views(&head, &actions) {
+            self.stage_views(pipeline, execution).await?
+        } else if needs_definition(&head) {
+            or_nothing(pipeline, self.definition(pipeline).await)?
+        } else {
+            Vec::new()
+        };
         let newer_waiting =
             if needs_newer(&head, &actions) { self.newer_waiting(pipeline, execution).await? } else { 0 };
         let ending = if needs_ending(&head) {
@@ -181,16 +188,20 @@ impl CodePipeline {
         Ok(actions)
     }
 
+    /// The stages as the pipeline's definition has them, of which no execution is shown.
+    async fn definition(&self, pipeline: &str) -> Result<Vec<StageView>, PipelineError> {
+        let answer = self.client.get_pipeline().name(pipeline).send().await.map_err(sort)?;
+        let stages = answer.pipeline.map(|declaration| declaration.stages).unwrap_or_default();
+        let view = |stage: StageDeclaration| {
+            let actions = stage.actions.into_iter().map(|action| action.name).collect();
+            StageView { name: stage.name, actions, status: None, waits: None }
+        };
+        Ok(stages.into_iter().map(view).collect())
+    }
+
     async fn stage_views(&self, pipeline: &str, execution: &str) -> Result<Vec<StageView>, PipelineError> {
-        match self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort) {
-            Ok(state) => Ok(views(state, execution)),
-            Err(error @ PipelineError::Unavailable(_)) => Err(error),
-            // The view completes what the execution itself tells, and the run is followed without it.
-            Err(error) => {
-                tracing::warn!(pipeline, %error, "the pipeline's state can't be read");
-                Ok(Vec::new())
-            }
-        }
+        let state = self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort);
+        or_nothing(pipeline, state.map(|state| views(state, execution)))
     }
 
     /// How many executions that began after this one are not over.
@@ -265,9 +276,7 @@ impl CodePipeline {
 
     /// Names of the pipeline's stages, in its order.
     pub async fn stages(&self, pipeline: &str) -> Result<Vec<String>, PipelineError> {
-        let answer = self.client.get_pipeline().name(pipeline).send().await.map_err(sort)?;
-        let stages = answer.pipeline.map(|declaration| declaration.stages).unwrap_or_default();
-        Ok(stages.into_iter().map(|stage| stage.name).collect())
+        Ok(self.definition(pipeline).await?.into_iter().map(|stage| stage.name).collect())
     }
 
     /// The pipeline's executions, newest first, until `enough` says that no further page is needed.
@@ -288,6 +297,18 @@ impl CodePipeline {
             }
         }
         Ok(executions)
+    }
+}
+
+/// A view of the pipeline completes what the execution itself tells; where it may not be read, the run is followed without
+/// it.
+fn or_nothing(pipeline: &str, views: Result<Vec<StageView>, PipelineError>) -> Result<Vec<StageView>, PipelineError> {
+    match views {
+        Err(error) if !matches!(error, PipelineError::Unavailable(_)) => {
+            tracing::warn!(pipeline, %error, "the pipeline's stages can't be read");
+            Ok(Vec::new())
+        }
+        views => views,
     }
 }
 
