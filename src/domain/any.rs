@@ -377,7 +377,7 @@ pub(crate) fn reading() -> impl Strategy<Value = ExecutionSnapshot> {
     let ending = (option::of(text()), option::of(sha()));
     (head(), vec(action(), 0..5), views, 0..4_usize, ending).prop_map(
         |(head, actions, (names, statuses), newer_waiting, (stop_reason, superseded_by))| {
-            let view = |(name, (status, waits))| StageView { name, status, waits };
+            let view = |(name, (status, waits))| StageView { name, actions: Vec::new(), status, waits };
             let views = names.into_iter().zip(statuses).map(view).collect();
             let ending = Ending { stop_reason, superseded_by };
             let reading = Reading { head, actions, views, newer_waiting, ending };

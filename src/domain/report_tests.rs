@@ -407,8 +407,9 @@ fn one_more_task_that_fails_is_no_news() {
         let tasks = Tasks { failed, ..DOWN };
         snapshot(ExecutionStatus::InProgress, &[deploying(rollout(Progress::Failing, tasks), StageStatus::InProgress)])
     };
-    let told = posts(&failing(3));
-    assert_eq!(due(&failing(4), &told), "");
+    let told = |failed: u32| desired(&failing(failed), &sha(SHA), &options());
+    let shown = ShownStatuses::from_newest_first(told(3).into_iter().map(|wanted| (wanted.report, Some(author("x1")))));
+    assert_eq!(diff(&failing(4), &told(4), &shown, &[]), []);
 }
 
 #[test]

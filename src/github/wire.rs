@@ -163,7 +163,12 @@ mod tests {
 
     /// Where a request is sent on to by an answer that says so.
     fn sent_on(location: &str) -> Result<String, String> {
-        let wire = Wire::new("https://git.example.com/api/v3", Clock::from_fn(|| Timestamp::from_secs(0))).unwrap();
+        let wire = Wire::new(
+            "https://git.example.com/api/v3",
+            &Transport::Network,
+            Clock::from_fn(|| Timestamp::from_secs(0)),
+        )
+        .unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(LOCATION, location.parse().unwrap());
         wire.redirected(&headers).map_err(|error| error.to_string())

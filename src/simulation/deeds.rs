@@ -246,7 +246,20 @@ impl Runner<'_> {
                 self.permit(Permission::Read);
                 self.put_down(now + *lasts, Deed::Permit);
             }
-            What::ForgetTokens => wires.world().pipelines().forget_tokens(),
+            What::ForgetTokens => {
+                // It remembers for longer than it takes until GitHub shows who has started what.
+                let mut world = wires.world();
+                for pipeline in &self.plan.set_up.pipelines {
+                    let own = format!("codepipeline/{}", pipeline.name);
+                    for commit in self.commits.iter().filter(|one| one.repository == pipeline.repository) {
+                        let is_app = self.plan.set_up.is_app;
+                        if !truth::shown(&mut world, &commit.repository, &commit.sha, is_app).contains_key(&own) {
+                            return false;
+                        }
+                    }
+                }
+                world.pipelines().forget_tokens();
+            }
             What::Redrive => {
                 return wires.world().queues().redrive(now, DEAD_LETTERS) > 0;
             }
