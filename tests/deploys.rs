@@ -231,7 +231,7 @@ async fn without_a_circuit_breaker_failing_tasks_are_told_all_the_same() {
     assert_eq!(minutes_of_the_deploy(&scene), 1);
     scene.run().await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server failure: Rollout is failing: tasks fail (5 so far), without a circuit breaker; node-server exited with 1
+    codepipeline/node-server failure: Rollout is failing: tasks fail (3 of 3), without a circuit breaker; node-server exited with 1
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
     codepipeline/node-server/Staging failure: Rollout is failing: tasks fail (3 of 3), without a circuit breaker; node-server exited with 1

@@ -247,13 +247,11 @@ impl Runner<'_> {
                 self.put_down(now + *lasts, Deed::Permit);
             }
             What::ForgetTokens => {
-                // It remembers for longer than it takes until GitHub shows who has started what.
+                // It remembers for longer than it takes until GitHub shows which push has started what.
                 let mut world = wires.world();
                 for pipeline in &self.plan.set_up.pipelines {
-                    let own = format!("codepipeline/{}", pipeline.name);
                     for commit in self.commits.iter().filter(|one| one.repository == pipeline.repository) {
-                        let is_app = self.plan.set_up.is_app;
-                        if !truth::shown(&mut world, &commit.repository, &commit.sha, is_app).contains_key(&own) {
+                        if !truth::is_marked(&mut world, pipeline, &commit.sha) {
                             return false;
                         }
                     }

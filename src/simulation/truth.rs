@@ -154,6 +154,17 @@ pub(super) fn shown(world: &mut World, repository: &str, sha: &str, is_app: bool
     }
 }
 
+/// Whether a link on the commit says which push has started the pipeline.
+pub(super) fn is_marked(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> bool {
+    let own = format!("codepipeline/{}", pipeline.name);
+    let github = world.github();
+    let statuses = github.statuses(&pipeline.repository, sha).into_iter();
+    let runs = github.check_runs(&pipeline.repository, sha).into_iter();
+    let links = statuses.map(|status| (status.context, status.target_url.unwrap_or_default()));
+    let mut links = links.chain(runs.map(|run| (run.name, run.details_url)));
+    links.any(|(context, link)| context.starts_with(&own) && link.contains("#push="))
+}
+
 /// What is not true in the end of what GitHub shows for the newest execution of a commit.
 pub(super) fn untruths(
     world: &mut World,

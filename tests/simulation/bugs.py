@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Shows that the simulation sees: puts deliberate bugs into a copy of pipehook, and runs the seeds that catch them.
+
+    tests/simulation/bugs.py --work DIR             every bug with its own seed, as .ci/run does
+    tests/simulation/bugs.py --work DIR --search    looks for a seed for each, from 1 on (--profile simulation is faster)
+
+All bugs are built into one program, each behind its name, and `PIPEHOOK_BUG` says which one is at work. Each is a piece of
+source that must stand exactly once where it is looked for: what moves has to be moved here too. Without a bug the same
+seeds must pass.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+SWITCH = '''
+
+/// Whether a deliberate bug is at work.
+pub(crate) fn bug(name: &str) -> bool {
+    std::env::var("PIPEHOOK_BUG").is_ok_and(|it| it == name)
+}
+'''
+
+# Name, the seed that catches it, file, what stands there, what stands there instead. `BUG` in the latter is the switch.
+BUGS = [
+    ("no second reading after posting", 0, "src/worker/follow.rs",
+     "            if posted == 0 || rounds == MAX_ROUNDS {",
+     "            if posted == 0 || rounds == MAX_ROUNDS || BUG {"),
+    ("done although a reading still asked for something", 0, "src/worker/follow.rs",
+     "return Ok(Looked { snapshot, settled: posted == 0 });",
+     "return Ok(Looked { snapshot, settled: posted == 0 || BUG });"),
+    ("a redelivery has a token of its own", 0, "src/webhook/mod.rs",
+     "            let token = ClientRequestToken::derive(payload, &request.pipeline);\n            Some(Job::Start(",
+     "            let delivery = fastrand::u64(..).to_be_bytes();\n"
+     "            let token = ClientRequestToken::derive(if BUG { &delivery } else { payload }, &request.pipeline);\n"
+     "            Some(Job::Start("),
+    ("every try of a start has a token of its own", 0, "src/aws/codepipeline/mod.rs",
+     ".client_request_token(token.as_str())",
+     ".client_request_token(if BUG { format!(\"t{}\", fastrand::u64(..)) } else { token.as_str().to_owned() })"),
+    ("the execution is not pinned to the commit", 0, "src/aws/codepipeline/mod.rs",
+     "call = call.source_revisions(revision.map_err(|error| PipelineError::Invalid(error.to_string()))?);",
+     "let revision = revision.map_err(|error| PipelineError::Invalid(error.to_string()))?;\n"
+     "            if !BUG { call = call.source_revisions(revision); }"),
+    ("accepted before it is on the queue", 0, "src/webhook/mod.rs",
+     "try_join_all(messages.iter().map(|message| self.queue.send(message, Duration::ZERO))).await?;",
+     "let sent = try_join_all(messages.iter().map(|message| self.queue.send(message, Duration::ZERO))).await;\n"
+     "        if !BUG { sent?; }"),
+    ("a message that can't be sent again is forgotten", 0, "src/worker/mod.rs",
+     "            Err(trouble) => self.try_again(message, trouble).await.map_err(|()| record.id),",
+     "            Err(trouble) => match self.try_again(message, trouble).await {\n"
+     "                Err(()) if !BUG => Err(record.id),\n                _ => Ok(()),\n            },"),
+    ("what fails once is given up", 0, "src/worker/trouble.rs",
+     "> GIVE_UP_AFTER {",
+     "> if BUG { Duration::from_secs(60) } else { GIVE_UP_AFTER } {"),
+    ("superseded is a success", 0, "src/domain/report.rs",
+     "ExecutionStatus::Superseded => (options.superseded,",
+     "ExecutionStatus::Superseded => (if BUG { State::Success } else { options.superseded },"),
+    ("a rollout that failed is not believed", 0, "src/domain/report.rs",
+     "    snapshot.stages.iter().rev().find_map(Stage::failed_rollout)",
+     "    snapshot.stages.iter().rev().find_map(Stage::failed_rollout).filter(|_| !BUG)"),
+    ("a success of CodePipeline is told before ECS confirms it", 0, "src/domain/report.rs",
+     "        ExecutionStatus::Succeeded if !snapshot.is_settled() => ",
+     "        ExecutionStatus::Succeeded if !snapshot.is_settled() && !BUG => "),
+    ("progress beyond the account is told", 0, "src/domain/report.rs",
+     "        if is_newers(shown_now) || (ours && shown.shows(&wanted.report)) {",
+     "        if is_newers(shown_now) || (ours && shown.shows(&wanted.report) && !BUG) {"),
+    ("an older run takes the commit from a newer one", 0, "src/domain/report.rs",
+     "        if is_newers(shown_now) || (ours",
+     "        if (is_newers(shown_now) && !BUG) || (ours"),
+    ("a run that was retried is not followed again", 0, "src/queue/event.rs",
+     '"RESUMED") => Happening::ExecutionResumed',
+     '"RESUMED") if !BUG => Happening::ExecutionResumed'),
+    ("runs of others are not adopted", 0, "src/worker/look.rs",
+     "            if !happening.adopts() {",
+     "            if !happening.adopts() || BUG {"),
+    ("settings are kept for ever", 0, "src/settings.rs",
+     "filter(|kept| now < kept.until)",
+     "filter(|kept| now < kept.until || BUG)"),
+    ("any signature will do", 0, "src/webhook/mod.rs",
+     "        signature.verify(&settings.webhook_secrets, request.body())?;",
+     "        let verified = signature.verify(&settings.webhook_secrets, request.body());\n        if !BUG { verified?; }"),
+    ("the body is logged", 0, "src/webhook/mod.rs",
+     'tracing::info!(delivery, answer = body, "accepted");',
+     'tracing::info!(delivery, answer = body, "accepted");\n                if BUG { tracing::info!(body = ?request.body(), "body"); }'),
+    ("the chain ends when GitHub fails", 0, "src/worker/follow.rs",
+     "            Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),",
+     "            Err((Cause::GitHub(_), _)) if BUG => return Ok(()),\n"
+     "            Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),"),
+]
+
+# After so many seeds a bug counts as not seen.
+SEARCHED = 3000
+
+
+def copy(work):
+    """A copy of the sources with every bug in it."""
+    tree = work / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-z", "src", "Cargo.toml", "Cargo.lock", "README.md", "pipehook.example.toml"],
+                            cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    for name, _, file, there, instead in BUGS:
+        path = tree / file
+        text = path.read_text()
+        if text.count(there) != 1:
+            sys.exit(f"{file} does not hold exactly once what \"{name}\" is put in place of:\n{there}")
+        path.write_text(text.replace(there, instead.replace("BUG", f'crate::bug("{name}")')))
+    lib = tree / "src/lib.rs"
+    # A bug may leave something unused.
+    lib.write_text(lib.read_text().replace("\npub mod aws;", "\n#![allow(warnings)]\npub mod aws;", 1) + SWITCH)
+    manifest = tree / "Cargo.toml"
+    # Under a name of its own, it lies beside the program without bugs.
+    text = manifest.read_text().replace('default-run = "pipehook"\n', "")
+    manifest.write_text(re.sub(r'\[\[bin\]\]\nname = "pipehook"', '[[bin]]\nname = "pipehook-with-bugs"', text))
+    return tree
+
+
+def build(tree, target, profile):
+    command = ["cargo", "build", "--locked", "--quiet", "--bin", "pipehook-with-bugs", "--profile", profile]
+    subprocess.run(command, cwd=tree, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+    return target / {"dev": "debug"}.get(profile, profile) / "pipehook-with-bugs"
+
+
+def simulate(program, bug, first, count):
+    """Whether a promise was broken, and what the program says."""
+    ran = subprocess.run([program, "simulate", "--from", str(first), "--seeds", str(count), "--json"],
+                         capture_output=True, text=True, env={**os.environ, "PIPEHOOK_BUG": bug})
+    if ran.returncode not in (0, 1):
+        sys.exit(f"the simulation ended with {ran.returncode}:\n{ran.stderr}")
+    return ran.returncode == 1, ran.stderr
+
+
+def first_words(said):
+    found = re.search(r"- seed (\d+): (.*)", said)
+    return (int(found[1]), found[2]) if found else (0, said.strip())
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--work", type=pathlib.Path, required=True, help="where the copy is made")
+    arguments.add_argument("--target", type=pathlib.Path, default=ROOT / "target", help="cargo's target folder")
+    arguments.add_argument("--profile", default="dev")
+    arguments.add_argument("--search", action="store_true")
+    given = arguments.parse_args()
+    program = build(copy(given.work.resolve()), given.target.resolve(), given.profile)
+    missed = []
+    for name, seed, *_ in BUGS:
+        if given.search:
+            for first in range(1, SEARCHED, 50):
+                caught, said = simulate(program, name, first, 50)
+                if caught:
+                    break
+            seed = first_words(said)[0]
+        else:
+            caught, said = simulate(program, name, seed, 1)
+        innocent, without = simulate(program, "", seed, 1)
+        if innocent:
+            sys.exit(f"seed {seed} fails without any bug:\n{without}")
+        print(f"{'caught' if caught else 'MISSED'}  seed {seed:>4}  {name}: {first_words(said)[1][:110]}", flush=True)
+        if not caught:
+            missed.append(name)
+    print(f"{len(BUGS) - len(missed)} of {len(BUGS)} deliberate bugs caught")
+    sys.exit(bool(missed))
+
+
+if __name__ == "__main__":
+    main()
