@@ -218,8 +218,11 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::build::{Failure, Log};
+    use crate::domain::build::{Failure, Log, Phase};
     use crate::domain::execution::{Ending, ExecutionStatus, Work};
+    use crate::domain::log::Level;
+    use crate::domain::rollout::{Progress, Rollout};
+    use std::time::Duration;
 
     const SHA: &str = "abc1234d0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
 
@@ -325,6 +328,87 @@ mod tests {
 
     fn shown_buttons_of_the_whole(snapshot: &ExecutionSnapshot) -> Vec<Button> {
         shown(snapshot, "", State::Pending, "Staging waits for approval of abc1234").buttons
+    }
+
+    /// The cells of the table's rows: stage, action, state, how long it took.
+    fn rows(page: &Page) -> Vec<&str> {
+        page.summary.lines().filter(|line| line.starts_with('|')).skip(2).collect()
+    }
+
+    #[test]
+    fn only_what_a_failed_build_says_about_files_is_shown_there() {
+        let building = |name: &str, status, path: &str| {
+            let remark = Annotation { path: path.to_owned(), line: 3, level: Level::Error, message: "no".to_owned() };
+            let log = Log { annotations: vec![remark], ..Log::default() };
+            let work = Some(Work::Build(Build { log, ..Build::default() }));
+            ActionRun { work, ..ActionRun::sample("Build", name, ActionKind::Other, status) }
+        };
+        let actions = vec![
+            building("lint", ActionStatus::Succeeded, "src/style.js"),
+            building("unit", ActionStatus::Failed, "src/server.js"),
+        ];
+        let snapshot = snapshot(vec![stage("Build", StageStatus::Failed, actions)]);
+        let page = shown(&snapshot, "Build", State::Failure, "Build failed in unit");
+        let places: Vec<_> = page.annotations.iter().map(|remark| (remark.path.as_str(), remark.line)).collect();
+        assert_eq!(places, [("src/server.js", 3)]);
+        assert_eq!(shown(&snapshot, "", State::Failure, "Build failed in unit").annotations, []);
+    }
+
+    #[test]
+    fn the_table_tells_what_each_action_came_to() {
+        let phase = Phase { name: "PRE_BUILD".to_owned(), since: Timestamp::default(), lasted: Duration::ZERO };
+        let work = Some(Work::Build(Build { phase: Some(phase), ..Build::default() }));
+        let image = ActionRun {
+            work,
+            ..ActionRun::sample("Build", "docker-image", ActionKind::Other, ActionStatus::InProgress)
+        };
+        let lint = ActionRun::sample("Build", "lint", ActionKind::Other, ActionStatus::InProgress);
+        let unit = ActionRun::sample("Build", "unit", ActionKind::Other, ActionStatus::Abandoned);
+        let approve = ActionRun::sample("Staging", "Approve", ActionKind::Approval, ActionStatus::InProgress);
+        let rollout = Rollout::unknown("node-server", Progress::RolledBack { to: None });
+        let deploy = ActionRun {
+            work: Some(Work::Rollout(rollout)),
+            ..ActionRun::sample("Canary", "Deploy", ActionKind::Deploy, ActionStatus::Succeeded)
+        };
+        let tried_again = Stage { attempts: 2, ..stage("Build", StageStatus::InProgress, vec![image, lint, unit]) };
+        let snapshot = snapshot(vec![
+            tried_again,
+            stage("Staging", StageStatus::InProgress, vec![approve]),
+            stage("Canary", StageStatus::Succeeded, vec![deploy]),
+        ]);
+        insta::assert_snapshot!(rows(&shown(&snapshot, "", State::Pending, "Build in progress")).join("\n"), @"
+        | Build | docker-image | in PRE_BUILD, attempt 2 |  |
+        | Build | lint | in progress, attempt 2 |  |
+        | Build | unit | abandoned, attempt 2 | 1 m |
+        | Staging | Approve | waits for approval |  |
+        | Canary | Deploy | rollout failed | 1 m |
+        ");
+    }
+
+    #[test]
+    fn what_a_failed_action_tells_itself_is_shown_in_full_and_without_secrets() {
+        let failed = |error: &str| {
+            let error = Some(error.to_owned());
+            let action =
+                ActionRun { error, ..ActionRun::sample("Staging", "Deploy", ActionKind::Deploy, ActionStatus::Failed) };
+            let snapshot = snapshot(vec![stage("Staging", StageStatus::Failed, vec![action])]);
+            shown(&snapshot, "Staging", State::Failure, "Staging failed in Deploy").text.unwrap()
+        };
+        insta::assert_snapshot!(failed("The hook failed:\ncurl --password=hunter2"), @r"
+        ### Staging
+
+        Staging failed in Deploy: The hook failed: curl --password=\*\*\*
+
+        ```text
+        The hook failed:
+        curl --password=***
+        ```
+        ");
+        insta::assert_snapshot!(failed(" "), @"
+        ### Staging
+
+        Staging failed in Deploy
+        ");
     }
 
     #[test]

@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn it_goes_as_the_rollout_does() {
         use DeploymentState as State;
-        use StageStatus::{InProgress, Stopped, Succeeded};
+        use StageStatus::{Failed, InProgress, Stopped, Succeeded};
         let running = ExecutionStatus::InProgress;
         let none = String::new;
         assert_eq!(shown(Progress::NotBegun, InProgress, running.clone()), Some((State::Queued, none())));
@@ -123,6 +123,16 @@ mod tests {
         let back = Progress::RolledBack { to: None };
         assert_eq!(shown(back, Succeeded, ExecutionStatus::Succeeded), Some((State::Failure, none())));
         assert_eq!(shown(rolling.clone(), Stopped, ExecutionStatus::Stopped), Some((State::Error, none())));
-        assert_eq!(shown(rolling, Stopped, ExecutionStatus::Superseded), Some((State::Inactive, none())));
+        assert_eq!(shown(rolling.clone(), Stopped, ExecutionStatus::Superseded), Some((State::Inactive, none())));
+        // CodePipeline calls it a success, or a failure, and ECS is still at it.
+        assert_eq!(shown(rolling.clone(), Succeeded, ExecutionStatus::Succeeded), Some((State::InProgress, none())));
+        assert_eq!(shown(rolling, Failed, ExecutionStatus::Failed), Some((State::Failure, none())));
+    }
+
+    #[test]
+    fn its_states_are_called_as_github_calls_them() {
+        use DeploymentState::{Error, Failure, InProgress, Inactive, Queued, Success};
+        let names = [Queued, InProgress, Success, Failure, Error, Inactive].map(DeploymentState::as_str);
+        assert_eq!(names, ["queued", "in_progress", "success", "failure", "error", "inactive"]);
     }
 }

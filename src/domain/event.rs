@@ -221,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_told_whole_or_as_github_shows_it() {
+        let text = "1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b";
+        let commit = CommitSha::parse(text).unwrap();
+        assert_eq!((commit.to_string().as_str(), commit.as_str(), commit.short()), (text, text, "1f7ad5b"));
+    }
+
+    #[test]
+    fn a_ref_is_a_branch_or_a_tag() {
+        let (main, v1) = (Ref::Branch("main".to_owned()), Ref::Tag("v1".to_owned()));
+        assert_eq!((main.branch(), main.tag(), main.to_string().as_str()), (Some("main"), None, "refs/heads/main"));
+        assert_eq!((v1.branch(), v1.tag(), v1.to_string().as_str()), (None, Some("v1"), "refs/tags/v1"));
+    }
+
+    #[test]
     fn refs_outside_heads_and_tags_are_none() {
         assert_eq!(Ref::parse("refs/heads/release/1.x"), Some(Ref::Branch("release/1.x".into())));
         assert_eq!(Ref::parse("refs/tags/v1"), Some(Ref::Tag("v1".into())));

@@ -324,3 +324,7 @@ impl ExecutionSnapshot {
         ended.since(began)
     }
 }
+
+#[cfg(test)]
+#[path = "execution_tests.rs"]
+mod tests;

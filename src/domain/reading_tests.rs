@@ -87,7 +87,15 @@ fn of_a_retried_action_the_newest_run_counts() {
     ];
     let snapshot = assemble(ExecutionStatus::InProgress, &actions, &[]);
     assert_eq!(stages(&snapshot), "Build InProgress");
-    assert_eq!((snapshot.stages[0].attempts, snapshot.stages[0].actions.len()), (2, 2));
+    let runs = snapshot.stages[0].actions.iter().map(|run| (run.name.as_str(), run.status.clone()));
+    assert_eq!(
+        runs.collect::<Vec<_>>(),
+        [("Lint", ActionStatus::Succeeded), ("Build", ActionStatus::InProgress)],
+        "in the order in which they began"
+    );
+    assert_eq!(snapshot.stages[0].attempts, 2);
+    let tries = [0, 50, 100].map(|began| run("Build", "Build", began, ActionStatus::Failed));
+    assert_eq!(assemble(ExecutionStatus::Failed, &tries, &[]).stages[0].attempts, 3);
 }
 
 #[test]
@@ -190,4 +198,34 @@ fn the_pipelines_view_is_read_only_where_nothing_else_tells() {
     assert!(needs_stage_views(&head(ExecutionStatus::Failed), &between));
     let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::Failed) };
     assert!(!needs_stage_views(&parallel, &between));
+}
+
+#[test]
+fn newer_executions_are_counted_only_where_an_approval_waits() {
+    let approval = |status| ActionRun::sample("Staging", "Approve", ActionKind::Approval, status);
+    let running = head(ExecutionStatus::InProgress);
+    assert!(needs_newer(&running, &[approval(ActionStatus::InProgress)]));
+    assert!(!needs_newer(&running, &[approval(ActionStatus::Succeeded)]));
+    assert!(!needs_newer(&running, &[run("Build", "Build", 0, ActionStatus::InProgress)]));
+    assert!(!needs_newer(&head(ExecutionStatus::Stopped), &[approval(ActionStatus::InProgress)]));
+}
+
+#[test]
+fn why_a_run_ended_is_asked_only_where_the_list_of_executions_tells() {
+    for status in [ExecutionStatus::Stopping, ExecutionStatus::Stopped, ExecutionStatus::Superseded] {
+        assert!(needs_ending(&head(status.clone())), "{status:?}");
+    }
+    for status in [ExecutionStatus::InProgress, ExecutionStatus::Succeeded, ExecutionStatus::Failed] {
+        assert!(!needs_ending(&head(status.clone())), "{status:?}");
+    }
+}
+
+#[test]
+fn only_what_still_runs_waits() {
+    let actions = [run("Source", "Source", 0, ActionStatus::Succeeded)];
+    let held = StageView { name: "Build".to_owned(), status: None, waits: Some(Wait::Held("freeze".to_owned())) };
+    let views = [view("Source", StageStatus::Succeeded), held];
+    let running = assemble(ExecutionStatus::InProgress, &actions, &views);
+    assert_eq!(running.waiting, Some(("Build".to_owned(), Wait::Held("freeze".to_owned()))));
+    assert_eq!(assemble(ExecutionStatus::Superseded, &actions, &views).waiting, None);
 }
