@@ -113,6 +113,23 @@ fn a_held_stage_says_why() {
 }
 
 #[test]
+fn a_stage_that_is_occupied_or_has_begun_is_not_told_of_once_more() {
+    let waits = |wait, stages: &[Stage]| ExecutionSnapshot {
+        waiting: Some(("Staging".to_owned(), wait)),
+        ..snapshot(ExecutionStatus::InProgress, stages)
+    };
+    insta::assert_snapshot!(shows(&waits(Wait::Occupied, &[stage("Source", StageStatus::Succeeded)])), @"
+    node-server pending: Staging waits for an earlier execution
+    node-server/Source success: Source succeeded in 1 m
+    ");
+    let held = Wait::Held("release freeze".to_owned());
+    insta::assert_snapshot!(shows(&waits(held, &[stage("Staging", StageStatus::Failed)])), @"
+    node-server pending: Staging is held: release freeze
+    node-server/Staging failure: Staging failed
+    ");
+}
+
+#[test]
 fn a_failure_says_where_and_why_and_stages_never_reached_get_nothing() {
     let mut build = stage("Build", StageStatus::Failed);
     build.actions[0].error = Some("exit status 1\n(make test)".to_owned());
@@ -157,6 +174,20 @@ fn a_cancelled_run_is_an_error() {
     insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Cancelled, &stages)), @r"
     node-server error: Cancelled: the pipeline was changed
     node-server/Build error: Cancelled: the pipeline was changed
+    ");
+}
+
+#[test]
+fn a_status_that_aws_adds_is_told_as_it_is() {
+    let paused = || "Paused".to_owned();
+    let stages = [stage("Build", StageStatus::Unknown(paused()))];
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Unknown(paused()), &stages)), @"
+    node-server pending: CodePipeline says Paused
+    node-server/Build pending: CodePipeline says Paused
+    ");
+    insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Failed, &stages)), @"
+    node-server failure: Failed
+    node-server/Build error: CodePipeline says Paused
     ");
 }
 
@@ -236,6 +267,46 @@ fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
     assert_eq!(diff(&running(), &[wanted(State::Pending, "3", 4)], &two, &[]).len(), 1);
     let end = wanted(State::Success, "done", 4);
     assert_eq!(diff(&running(), &[end], &shown("x1", &three), &[]).len(), 1);
+}
+
+/// How many statuses each context may get, the execution's own first.
+fn accounts(snapshot: &ExecutionSnapshot) -> Vec<u32> {
+    desired(snapshot, &sha(SHA), &options()).iter().map(|wanted| wanted.account).collect()
+}
+
+#[test]
+fn a_context_has_room_for_four_statuses_of_a_stage_and_three_of_a_run_and_one_for_each_stage() {
+    let stages = ["Source", "Build", "Staging"].map(|name| stage(name, StageStatus::Succeeded));
+    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &[])), [3]);
+    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &stages)), [6, 4, 4, 4]);
+    // Whoever tries a stage again opens a new account for it and for the run.
+    let mut again = snapshot(ExecutionStatus::InProgress, &stages);
+    again.stages[1].attempts = 3;
+    assert_eq!(accounts(&again), [14, 4, 12, 4]);
+    again.waiting = Some(("Production".to_owned(), Wait::Held("freeze".to_owned())));
+    assert_eq!(accounts(&again), [15, 4, 12, 4, 4], "a wait in front of a stage is told too");
+}
+
+#[test]
+fn a_place_is_kept_for_a_rollout_that_may_fail_first_and_be_rolled_back_then() {
+    let account = |progress, tasks| {
+        let stage = deploying(rollout(progress, tasks), StageStatus::InProgress);
+        accounts(&snapshot(ExecutionStatus::InProgress, &[stage]))[1]
+    };
+    let rolling = Progress::Rolling { lifecycle: None };
+    assert_eq!(account(rolling.clone(), DOWN), 3);
+    assert_eq!(account(rolling, UP), 4, "a task has come up");
+    assert_eq!(account(Progress::Failed { rolling_back_to: None }, DOWN), 4, "it has failed");
+}
+
+#[test]
+fn states_are_called_as_github_calls_them() {
+    for (state, name) in
+        [(State::Pending, "pending"), (State::Success, "success"), (State::Failure, "failure"), (State::Error, "error")]
+    {
+        assert_eq!((state.as_str(), State::parse(name)), (name, Some(state)));
+    }
+    assert_eq!(State::parse("expected"), None);
 }
 
 #[test]

@@ -275,8 +275,16 @@ mod tests {
             "at x (",
             "at )",
             "ä.c:ü: error",
+            "#12 note src/a.c:3:5: error: a sentence",
+            "#x 3.456 src/a.c:3:5: error: a sentence",
         ]);
         assert_eq!(found, "");
+    }
+
+    #[test]
+    fn a_path_may_be_as_long_as_a_name_of_a_file() {
+        let remark = |length: usize| format!("{}.c:3:5: error: no", "x".repeat(length - 2));
+        assert_eq!(of(&[&remark(255), &remark(256)]).matches("Error").count(), 1);
     }
 
     #[test]

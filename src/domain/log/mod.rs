@@ -150,6 +150,9 @@ mod tests {
         let link = "\u{1b}]8;;https://example.com\u{1b}\\text\u{1b}]8;;\u{7}!";
         assert_eq!(of(&[link, "\u{1b}(Bx\u{1b}=y\u{9b}2Kz", "\u{1b}]unended", "\u{1b}"]), ["text!", "xyz", "", ""]);
         assert_eq!(of(&["\u{1b}ü \u{1b}[31"]), ["ü "]);
+        for string in ['\u{90}', '\u{98}', '\u{9d}', '\u{9e}', '\u{9f}'] {
+            assert_eq!(of(&[&format!("a{string}title\u{9c}b")]), ["ab"]);
+        }
     }
 
     #[test]

@@ -35,6 +35,11 @@ fn tokens_are_known_by_their_form() {
 }
 
 #[test]
+fn secrets_that_touch_are_one() {
+    assert_eq!(of("AKIAIOSFODNN7EXAMPLEghp_0123456789abcdefghijklmnopqrstuvwxyz"), "***");
+}
+
+#[test]
 fn keys_of_aws_are_masked_with_their_ids() {
     let found = mask(
         [
@@ -173,6 +178,18 @@ fn a_private_key_is_masked_whole() {
     make test
     ***
     -----END PRIVATE KEY----- done
+    ");
+    let longer = masked(&["cd app", "make test", body, body, body, "-----END PRIVATE KEY-----"]);
+    insta::assert_snapshot!(longer, @"
+    cd app
+    make test
+    ***
+    -----END PRIVATE KEY-----
+    ");
+    let cut_off = masked(&["expected an end:", "-----END PRIVATE KEY-----"]);
+    insta::assert_snapshot!(cut_off, @"
+    expected an end:
+    -----END PRIVATE KEY-----
     ");
     let in_a_line =
         masked(&[&format!("echo -----BEGIN EC PRIVATE KEY-----\\n{body}\\n-----END EC PRIVATE KEY----- > k")]);
