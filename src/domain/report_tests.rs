@@ -169,6 +169,18 @@ fn a_stopped_run_is_an_error_in_every_stage_that_it_had_begun() {
 }
 
 #[test]
+fn a_stage_that_was_stopped_by_itself_has_no_reason_but_its_own() {
+    let stages = [stage("Lint", StageStatus::Stopped), stage("Build", StageStatus::InProgress)];
+    let mut running = snapshot(ExecutionStatus::InProgress, &stages);
+    running.status_summary = Some("a summary of the whole run".to_owned());
+    insta::assert_snapshot!(shows(&running), @"
+    node-server pending: Build in progress
+    node-server/Lint error: Stopped
+    node-server/Build pending: Build in progress
+    ");
+}
+
+#[test]
 fn a_cancelled_run_is_an_error() {
     let stages = [stage("Build", StageStatus::Cancelled)];
     insta::assert_snapshot!(shows(&snapshot(ExecutionStatus::Cancelled, &stages)), @r"
@@ -363,6 +375,120 @@ fn somebody_follows_as_long_as_the_executions_context_is_open() {
     };
     let covered = ShownStatuses::from_newest_first([own("x2"), own("x1")]);
     assert!(covered.is_followed("p", "x1", false), "by whoever spoke for it before");
+}
+
+/// A status of an execution in a context of a pipeline, or another thing's where `context` says so.
+fn posted(context: &str, state: State, author: Option<(&str, Option<&str>)>) -> (Report, Option<Author>) {
+    let author =
+        author.map(|(execution, push)| Author { execution: execution.to_owned(), push: push.map(str::to_owned) });
+    (Report { context: context.to_owned(), state, description: "said".to_owned() }, author)
+}
+
+#[test]
+fn of_two_check_runs_that_one_execution_made_the_older_one_stands_open_behind() {
+    let check_run = |id, state, execution| {
+        let (report, author) = posted("codepipeline/p/Build", state, Some((execution, None)));
+        Posted { report, author, check_run: Some(id) }
+    };
+    let doubles = |newest_first: Vec<Posted>, execution: &str| {
+        let shown = ShownStatuses::from_newest_first(newest_first);
+        shown.doubles_of(execution).map(|double| double.check_run).collect::<Vec<_>>()
+    };
+    const NONE: [u64; 0] = [];
+    let two = || vec![check_run(2, State::Success, "x1"), check_run(1, State::Pending, "x1")];
+    assert_eq!(doubles(two(), "x1"), [1]);
+    assert_eq!(doubles(two(), "x2"), NONE);
+    let ended = vec![check_run(2, State::Success, "x1"), check_run(1, State::Failure, "x1")];
+    assert_eq!(doubles(ended, "x1"), NONE, "it has ended itself");
+    let of_another = vec![check_run(2, State::Success, "x2"), check_run(1, State::Pending, "x1")];
+    assert_eq!(doubles(of_another, "x1"), NONE, "it is another execution's");
+}
+
+#[test]
+fn only_what_is_shown_to_the_letter_is_shown() {
+    let shown = shown("x1", &[(State::Pending, "Build in progress")]);
+    let shows = |state, description| shown.shows(&wanted(state, description, 0).report);
+    assert!(shows(State::Pending, "Build in progress"));
+    assert!(!shows(State::Success, "Build in progress"));
+    assert!(!shows(State::Pending, "Queued"));
+    let elsewhere = Report { context: "lint".to_owned(), ..wanted(State::Pending, "Build in progress", 0).report };
+    assert!(!shown.shows(&elsewhere));
+}
+
+#[test]
+fn links_tell_which_push_started_which_execution() {
+    let shown = ShownStatuses::from_newest_first([
+        posted("codepipeline/p", State::Pending, Some(("x2", Some("push-2")))),
+        posted("codepipeline/p/Build", State::Success, Some(("x1", Some("push-1")))),
+        posted("codepipeline/q", State::Success, Some(("adopted", None))),
+    ]);
+    assert_eq!(
+        [shown.push_of("x1"), shown.push_of("x2"), shown.push_of("adopted")],
+        [Some("push-1"), Some("push-2"), None]
+    );
+    assert_eq!(shown.execution_of_push("push-1"), Some("x1"));
+    assert_eq!(shown.execution_of_push("push-2"), Some("x2"));
+    assert_eq!(shown.execution_of_push("push-3"), None);
+    assert!(shown.is_of_another_push("x1", "push-2"));
+    assert!(!shown.is_of_another_push("x1", "push-1"));
+    assert!(!shown.is_of_another_push("adopted", "push-1"), "nobody knows what started it");
+}
+
+#[test]
+fn the_other_executions_of_a_pipeline_are_those_whose_statuses_stand_there() {
+    let shown = ShownStatuses::from_newest_first([
+        posted("codepipeline/p", State::Pending, Some(("x3", None))),
+        posted("codepipeline/p/Source", State::Success, Some(("x2", None))),
+        posted("codepipeline/p/Build", State::Success, Some(("x2", None))),
+        posted("codepipeline/p/Build", State::Success, Some(("x1", None))),
+        posted("codepipeline/q", State::Success, Some(("x4", None))),
+        posted("codepipeline/p/Lint", State::Success, None),
+    ]);
+    assert_eq!(shown.other_executions("p", "x3"), ["x2"]);
+    assert_eq!(shown.other_executions("p", "x2"), ["x3"]);
+    assert_eq!(shown.other_executions("q", "x1"), ["x4"]);
+}
+
+#[test]
+fn what_is_open_of_an_execution_is_its_own_and_the_wait_to_be_started() {
+    let shown = ShownStatuses::from_newest_first([
+        posted("codepipeline/p", State::Pending, None),
+        posted("codepipeline/p/Source", State::Success, Some(("x1", None))),
+        posted("codepipeline/p/Build", State::Pending, Some(("x1", None))),
+        posted("codepipeline/p/Lint", State::Pending, Some(("x2", None))),
+        posted("codepipeline/p/Manual", State::Pending, None),
+        posted("codepipeline/q/Build", State::Pending, Some(("x1", None))),
+    ]);
+    assert_eq!(shown.pending_of("p", "x1"), ["codepipeline/p", "codepipeline/p/Build"]);
+    assert_eq!(shown.pending_of("p", "x2"), ["codepipeline/p", "codepipeline/p/Lint"]);
+    assert_eq!(shown.pending_of("q", "x2"), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_is_over_ends_only_what_is_not_told_of_by_itself() {
+    let stages = [stage("Build", StageStatus::Succeeded)];
+    let open = ShownStatuses::from_newest_first([
+        posted("codepipeline/Node-Server/Build", State::Pending, Some(("x1", None))),
+        posted("codepipeline/node-server/Staging", State::Pending, Some(("x1", None))),
+    ]);
+    let due = |status| {
+        let run = snapshot(status, &stages);
+        let due = diff(&run, &desired(&run, &sha(SHA), &options()), &open, &[]);
+        due.into_iter().map(|report| format!("{} {}", report.context, report.state.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        due(ExecutionStatus::InProgress),
+        ["codepipeline/node-server pending", "codepipeline/node-server/Build success"]
+    );
+    assert_eq!(
+        due(ExecutionStatus::Succeeded),
+        [
+            "codepipeline/node-server/Build success",
+            "codepipeline/node-server/Staging success",
+            "codepipeline/node-server success"
+        ],
+        "the run's own end comes last"
+    );
 }
 
 // ---- What is behind the actions.
