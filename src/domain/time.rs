@@ -49,3 +49,19 @@ impl fmt::Debug for Timestamp {
         write!(f, "{}.{:03} s", self.0 / 1000, self.0 % 1000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_lie_before_and_after_each_other_and_never_before_the_epoch() {
+        let (early, late) = (Timestamp::from_millis(1_500), Timestamp::from_secs(4));
+        assert_eq!((early.as_secs(), late.as_millis()), (1, 4_000));
+        assert_eq!(late.since(early), Duration::from_millis(2_500));
+        assert_eq!(early.since(late), Duration::ZERO, "clocks of different machines differ");
+        assert_eq!(early + Duration::from_millis(2_500), late);
+        assert_eq!(late.before(Duration::from_millis(2_500)), early);
+        assert_eq!(early.before(Duration::from_secs(2)), Timestamp::default());
+    }
+}

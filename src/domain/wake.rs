@@ -79,7 +79,8 @@ fn by_age(age: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::execution::{ActionRun, ActionStatus, Ending, ExecutionStatus, StageStatus};
+    use crate::domain::execution::{ActionStatus, Ending, ExecutionStatus, StageStatus, Work};
+    use crate::domain::rollout::Progress;
 
     fn running(kind: ActionKind) -> ExecutionSnapshot {
         let action = ActionRun::sample("Stage", "Action", kind, ActionStatus::InProgress);
@@ -114,8 +115,67 @@ mod tests {
     }
 
     #[test]
+    fn each_pace_ends_at_its_moment() {
+        let wait = |age| next_wake(&running(ActionKind::Other), Duration::from_secs(age));
+        for (until, before, from) in [(5, 2, 5), (30, 5, 10), (10 * 60, 10, 15), (30 * 60, 15, 30), (60 * 60, 30, 60)] {
+            let after = |secs| Wake::After(Duration::from_secs(secs));
+            assert_eq!((wait(until - 1), wait(until)), (after(before), after(from)), "at {until} s");
+        }
+    }
+
+    #[test]
     fn a_deploy_is_never_out_of_sight_for_long() {
         assert_eq!(waits(ActionKind::Deploy), [2, 5, 10, 15, 15, 15]);
+    }
+
+    /// Looked at after an hour: how long until the next look, where these deploys run.
+    fn after_an_hour(progress: &[Progress]) -> u64 {
+        let deploy = |progress: &Progress| ActionRun {
+            work: Some(Work::Rollout(Rollout::unknown("node-server", progress.clone()))),
+            ..ActionRun::sample("Stage", "Action", ActionKind::Deploy, ActionStatus::InProgress)
+        };
+        let mut snapshot = running(ActionKind::Deploy);
+        snapshot.stages[0].actions = progress.iter().map(deploy).collect();
+        match next_wake(&snapshot, 60 * MINUTE) {
+            Wake::After(wait) => wait.as_secs(),
+            Wake::Done => 0,
+        }
+    }
+
+    #[test]
+    fn a_deploy_that_is_decided_is_looked_at_every_minute_at_most() {
+        let back = || Progress::RolledBack { to: None };
+        let rolling = || Progress::Rolling { lifecycle: None };
+        assert_eq!(after_an_hour(&[back()]), 60);
+        assert_eq!(after_an_hour(&[back(), rolling()]), 15);
+        assert_eq!(after_an_hour(&[rolling(), back()]), 15);
+        let mut fresh = running(ActionKind::Deploy);
+        fresh.stages[0].actions[0].work = Some(Work::Rollout(Rollout::unknown("node-server", back())));
+        assert_eq!(next_wake(&fresh, Duration::ZERO), Wake::After(MINUTE), "from the beginning");
+    }
+
+    #[test]
+    fn a_success_that_ecs_does_not_show_yet_is_looked_at_as_a_deploy_is() {
+        let mut undecided = running(ActionKind::Deploy);
+        undecided.status = ExecutionStatus::Succeeded;
+        undecided.stages[0].status = StageStatus::Succeeded;
+        undecided.stages[0].actions[0].status = ActionStatus::Succeeded;
+        let rolling = Rollout::unknown("node-server", Progress::Rolling { lifecycle: None });
+        undecided.stages[0].actions[0].work = Some(Work::Rollout(rolling));
+        assert_eq!(next_wake(&undecided, 60 * MINUTE), Wake::After(DEPLOY));
+        assert_eq!(next_wake(&undecided, Duration::ZERO), Wake::After(2 * SECOND));
+    }
+
+    #[test]
+    fn an_approval_beside_a_stage_that_works_slows_nothing_down() {
+        let mut both = running(ActionKind::Approval);
+        both.stages.extend(running(ActionKind::Other).stages);
+        assert_eq!(next_wake(&both, 2 * MINUTE), Wake::After(10 * SECOND));
+        // Between two stages nothing runs, and nobody is waited for.
+        let between = ExecutionSnapshot { stages: Vec::new(), ..running(ActionKind::Other) };
+        assert_eq!(next_wake(&between, 2 * MINUTE), Wake::After(10 * SECOND));
+        let behind_another = ExecutionSnapshot { waiting: Some(("Staging".to_owned(), Wait::Occupied)), ..between };
+        assert_eq!(next_wake(&behind_another, 2 * MINUTE), Wake::After(10 * SECOND));
     }
 
     #[test]
@@ -140,6 +200,19 @@ mod tests {
         };
         let first = ends(1_769_292_000_123);
         assert!((0..60).all(|n| ends(1_769_292_000_000 + n * 777) == first));
+    }
+
+    #[test]
+    fn executions_wake_apart_from_each_other_and_the_short_waits_of_the_beginning_stay_as_they_are() {
+        let now = Timestamp::from_millis(1_769_292_000_123);
+        let ids = (0..20).map(|number| format!("{number}d2f3c4a-0000-4000-8000-1234567890ab"));
+        let mut ends: Vec<_> = ids.map(|id| (now + aligned(MINUTE, now, &id)).as_millis() % 60_000).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        assert_eq!(ends.len(), 20);
+        assert!(ends.iter().any(|end| *end < 20_000) && ends.iter().any(|end| *end > 40_000), "{ends:?}");
+        assert_eq!(aligned(5 * SECOND, now, "x1"), 5 * SECOND);
+        assert_ne!(aligned(10 * SECOND, now, "x1"), 10 * SECOND);
     }
 
     #[test]
