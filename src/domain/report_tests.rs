@@ -341,6 +341,8 @@ fn the_status_of_an_older_execution_is_replaced_and_that_of_a_newer_one_stands()
     let other = shown("x2", &[(State::Success, "done")]);
     assert_eq!(diff(&running(), &begun, &other, &[]).len(), 1);
     assert_eq!(diff(&running(), &begun, &other, &["x2".to_owned()]), []);
+    let alike = shown("x2", &[(State::Pending, "Build in progress")]);
+    assert_eq!(diff(&running(), &begun, &alike, &[]).len(), 1, "its link leads to the older one");
 }
 
 #[test]

@@ -364,53 +364,8 @@ pub fn left_out(reason: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_short() {
-        let texts = [0, 40, 60, 252, 3600, 3780].map(|secs| duration(Duration::from_secs(secs)));
-        assert_eq!(texts, ["0 s", "40 s", "1 m", "4 m 12 s", "1 h", "1 h 3 m"]);
-    }
-
-    #[test]
-    fn a_long_text_is_cut_at_a_whole_grapheme() {
-        assert_eq!(clip(&"x".repeat(140)), "x".repeat(140));
-        assert_eq!(clip(&"x".repeat(141)), "x".repeat(139) + "…");
-        // A family is one grapheme of eight UTF-16 units with its joiners: it fits whole or not at all.
-        let family = "👨‍👩‍👧";
-        assert_eq!(clip(&family.repeat(20)), family.repeat(17) + "…");
-    }
-
-    #[test]
-    fn how_long_something_goes_on_makes_no_new_step() {
-        assert_eq!(step("Build: PRE_BUILD for 40 s"), "Build: PRE_BUILD");
-        assert_eq!(step("Build: BUILD for 1 h 3 m"), "Build: BUILD");
-        assert_eq!(step("Build waits for 2 approvals"), "Build waits for 2 approvals");
-        assert_eq!(step("Staging is held: closed for s m h"), "Staging is held: closed for s m h");
-        assert_eq!(step("Queued"), "Queued");
-    }
-
-    #[test]
-    fn a_description_may_name_a_phase() {
-        assert!(names_a_phase("Build: docker-build, PRE_BUILD for 40 s"));
-        assert!(names_a_phase("Build: BUILD"));
-        assert!(!names_a_phase("Build: docker-build in progress"));
-        assert!(!names_a_phase("Queued"));
-    }
-
-    #[test]
-    fn a_secret_in_a_command_is_masked() {
-        let told =
-            clip("Build failed in BUILD: exit status 2 (curl --password=hunter2 https://user:s3cr3tpw@example.com)");
-        assert!(!told.contains("hunter2") && !told.contains("s3cr3tpw"), "{told}");
-    }
-
-    #[test]
-    fn a_text_of_aws_becomes_one_clean_line() {
-        assert_eq!(clip("exit\nstatus\t1\u{7}  (make test)"), "exit status 1 (make test)");
-    }
-}
+#[path = "text_tests.rs"]
+mod tests;
 
 #[cfg(test)]
 #[path = "text_properties.rs"]
