@@ -177,7 +177,15 @@ fn an_action_that_succeeded_waits_for_ecs_to_say_so_but_not_for_ever() {
     let service = service(&[at_work, deployment(41, 10, RolloutState::Completed)]);
     let succeeded = action(ActionStatus::Succeeded);
     assert_eq!(judge(&service, &succeeded, None, at(1070)).progress, Progress::Rolling { lifecycle: None });
+    assert_eq!(judge(&service, &succeeded, None, at(1060 + 600)).progress, Progress::Rolling { lifecycle: None });
     assert_eq!(judge(&service, &succeeded, None, at(1060 + 601)).progress, Progress::Unconfirmed);
+    let recorded = vec![history(ServiceDeploymentStatus::AtWork, None)];
+    let staged = Service { has_stages: true, history: recorded, deployments: Vec::new(), ..service };
+    let rolling = Progress::Rolling { lifecycle: Some("BAKE_TIME".to_owned()) };
+    assert_eq!(judge(&staged, &succeeded, None, at(1060 + 600)).progress, rolling);
+    assert_eq!(judge(&staged, &succeeded, None, at(1060 + 601)).progress, Progress::Unconfirmed);
+    let running = action(ActionStatus::InProgress);
+    assert_eq!(judge(&staged, &running, None, at(1060 + 601)).progress, rolling, "the action waits for it");
 }
 
 #[test]

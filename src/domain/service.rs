@@ -147,6 +147,30 @@ mod tests {
     }
 
     #[test]
+    fn revisions_come_before_and_after_each_other_within_a_family() {
+        let revision = |text: &str| Revision::parse(text).unwrap();
+        let (old, new, other) = (revision("node-server:41"), revision("node-server:42"), revision("node-worker:40"));
+        assert!(old.is_before(&new) && new.is_after(&old));
+        assert!(!new.is_before(&old) && !old.is_after(&new));
+        assert!(!new.is_before(&new) && !new.is_after(&new));
+        assert!(!other.is_before(&new) && !new.is_after(&other));
+        assert_eq!(new.to_string(), "node-server:42");
+    }
+
+    #[test]
+    fn tasks_are_up_once_as_many_run_as_shall_and_none_comes_or_fails() {
+        let are_up = |desired, running, pending, failed| Tasks { desired, running, pending, failed }.are_up();
+        assert!(are_up(2, 2, 0, 0) && are_up(2, 3, 0, 0) && are_up(0, 0, 0, 0));
+        assert!(!are_up(2, 1, 0, 0) && !are_up(2, 2, 1, 0) && !are_up(2, 2, 0, 1));
+    }
+
+    #[test]
+    fn a_circuit_breaker_ends_a_rollout_after_half_of_the_tasks_have_failed() {
+        let threshold = |desired| Tasks { desired, ..Tasks::default() }.threshold();
+        assert_eq!([1, 6, 7, 20, 400, 1000].map(threshold), [3, 3, 4, 10, 200, 200]);
+    }
+
+    #[test]
     fn why_a_task_stopped_is_told_the_short_way() {
         let image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/node-server:abc1234";
         let pull = format!(
