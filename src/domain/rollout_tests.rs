@@ -138,6 +138,7 @@ fn what_was_seen_to_fail_has_failed_though_ecs_has_forgotten_it() {
         let later = judge(&steady, &action(status), Some(&seen), at(1070));
         assert_eq!(later.progress, Progress::RolledBack { to: Some(revision(41)) });
         assert_eq!(later.reason, seen.reason);
+        assert_eq!(later.tasks.failed, 3);
         // And a service that is deployed to again tells nothing of the old failure.
         let next = service(&[primary(deployment(43, BEGAN + 400, RolloutState::Completed))]);
         assert!(judge(&next, &action(ActionStatus::Succeeded), Some(&later), at(2000)).is_failed());
@@ -261,6 +262,100 @@ fn the_history_is_asked_only_where_it_is_needed() {
     assert!(!needs_history(&nothing, &running, None, at(BEGAN + 20)));
     assert!(needs_history(&nothing, &running, None, at(BEGAN + 300)));
     assert!(needs_history(&nothing, &action(ActionStatus::Succeeded), None, at(BEGAN + 20)));
+}
+
+#[test]
+fn a_deployment_that_tells_how_it_goes_needs_no_history() {
+    let new = primary(deployment(42, BEGAN + 3, RolloutState::InProgress));
+    let old = deployment(41, 10, RolloutState::Completed);
+    let rolling = service(&[new.clone(), old.clone()]);
+    assert!(!needs_history(&rolling, &action(ActionStatus::Succeeded), None, at(1070)));
+    // Another deploy has taken its place: how it ended, only the history may tell, once the action is over.
+    let replaced = service(&[
+        primary(deployment(43, BEGAN + 30, RolloutState::InProgress)),
+        Deployment { is_primary: false, ..new },
+        old.clone(),
+    ]);
+    assert!(!needs_history(&replaced, &action(ActionStatus::InProgress), None, at(1070)));
+    assert!(needs_history(&replaced, &action(ActionStatus::Succeeded), None, at(1070)));
+    let nothing = service(&[primary(old)]);
+    assert!(!needs_history(&nothing, &action(ActionStatus::InProgress), None, at(BEGAN + 60)));
+    assert!(needs_history(&nothing, &action(ActionStatus::InProgress), None, at(BEGAN + 61)));
+    // Without stages, the deployment is the better witness while it is there.
+    let recorded = Service { history: vec![history(ServiceDeploymentStatus::AtWork, None)], ..rolling };
+    let judged = judge(&recorded, &action(ActionStatus::InProgress), None, at(1070));
+    assert_eq!(judged.progress, Progress::Rolling { lifecycle: None });
+    let done = Service { history: vec![history(ServiceDeploymentStatus::Successful, None)], ..recorded };
+    let judged = judge(&done, &action(ActionStatus::InProgress), None, at(1070));
+    assert_eq!(judged.progress, Progress::Rolling { lifecycle: None });
+}
+
+#[test]
+fn of_a_strategy_with_stages_the_history_is_the_better_witness() {
+    let deployments =
+        [primary(deployment(42, BEGAN + 3, RolloutState::InProgress)), deployment(41, 10, RolloutState::Completed)];
+    let staged = |history| Service { has_stages: true, history, ..service(&deployments) };
+    let progress = |service: &Service| judge(service, &action(ActionStatus::InProgress), None, at(1070)).progress;
+    let baking = Progress::Rolling { lifecycle: Some("BAKE_TIME".to_owned()) };
+    assert_eq!(progress(&staged(vec![history(ServiceDeploymentStatus::AtWork, None)])), baking);
+    assert_eq!(progress(&staged(Vec::new())), Progress::Rolling { lifecycle: None }, "it can't be read");
+}
+
+/// What is judged where this was found before, and the history says that now.
+fn after(before: Progress, status: ServiceDeploymentStatus, to: Option<Revision>) -> Progress {
+    let before = Rollout { revision: Some(revision(42)), ..Rollout::unknown("node-server", before) };
+    let service = Service { has_stages: true, history: vec![history(status, to)], ..service(&[]) };
+    judge(&service, &action(ActionStatus::InProgress), Some(&before), at(1070)).progress
+}
+
+#[test]
+fn what_is_known_of_a_failure_is_not_lost_by_a_reading_that_knows_less() {
+    use ServiceDeploymentStatus as Status;
+    let to = || Some(revision(41));
+    let failed = |to| Progress::Failed { rolling_back_to: to };
+    let rolling = || Progress::Rolling { lifecycle: None };
+    assert_eq!(after(failed(to()), Status::RolledBack, None), Progress::RolledBack { to: to() });
+    assert_eq!(after(rolling(), Status::RolledBack, None), Progress::RolledBack { to: None });
+    assert_eq!(after(failed(to()), Status::Stopped, None), failed(to()));
+    assert_eq!(after(rolling(), Status::Stopped, None), failed(None));
+    assert_eq!(after(failed(None), Status::RollingBack, to()), failed(to()), "and more may become known");
+    assert_eq!(after(failed(to()), Status::AtWork, None), failed(to()));
+    assert_eq!(after(rolling(), Status::Successful, None), Progress::Runs { since: at(BEGAN + 50) });
+}
+
+#[test]
+fn a_deployment_that_by_ecss_clock_began_just_before_the_action_is_its_own() {
+    let early = |millis| Deployment {
+        created: Some(Timestamp::from_millis(millis)),
+        ..primary(deployment(42, 0, RolloutState::InProgress))
+    };
+    let judged =
+        |millis| judged(&[early(millis), deployment(41, 10, RolloutState::Completed)], ActionStatus::InProgress);
+    assert_eq!(judged(999_000).progress, Progress::Rolling { lifecycle: None });
+    assert_eq!(judged(998_999).progress, Progress::NotBegun);
+}
+
+#[test]
+fn a_deployment_that_began_after_the_action_was_over_is_another_ones() {
+    let late = |millis| Deployment {
+        created: Some(Timestamp::from_millis(millis)),
+        ..primary(deployment(42, 0, RolloutState::Completed))
+    };
+    let judged = |millis| judged(&[late(millis), deployment(41, 10, RolloutState::Completed)], ActionStatus::Succeeded);
+    assert!(matches!(judged(1_061_000).progress, Progress::Runs { .. }));
+    assert_eq!(judged(1_061_001).progress, Progress::Unconfirmed);
+}
+
+#[test]
+fn it_is_worth_asking_why_tasks_stopped_once_some_have_failed() {
+    let with = |progress, failed| Rollout {
+        tasks: Tasks { failed, ..Tasks::default() },
+        ..Rollout::unknown("node-server", progress)
+    };
+    let rolling = || Progress::Rolling { lifecycle: None };
+    assert!(with(rolling(), 1).has_failing_tasks());
+    assert!(with(Progress::RolledBack { to: None }, 0).has_failing_tasks());
+    assert!(!with(rolling(), 0).has_failing_tasks());
 }
 
 #[test]

@@ -14,6 +14,7 @@ const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxMjM0NSIsImV4cCI6MX0.c2lnbmF0
 fn tokens_are_known_by_their_form() {
     let found = all(&[
         "clone with ghp_0123456789abcdefghijklmnopqrstuvwxyz.",
+        "installed with ghs_0123456789abcdefghijklmnopqrstuvwxyz...",
         "gho_0123456789abcdefghijklmnopqrstuvwxyz ghu_0123456789abcdefghijklmnopqrstuvwxyz",
         &format!("installation ghs_123456_{JWT}, refreshed by ghr_0123456789abcdefghijklmnopqrstuvwxyz"),
         "(github_pat_11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ)",
@@ -24,6 +25,7 @@ fn tokens_are_known_by_their_form() {
     ]);
     insta::assert_snapshot!(found, @"
     clone with ***.
+    installed with ***...
     *** ***
     installation ***, refreshed by ***
     (***)
