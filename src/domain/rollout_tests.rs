@@ -347,6 +347,50 @@ fn a_deployment_that_began_after_the_action_was_over_is_another_ones() {
 }
 
 #[test]
+fn an_earlier_revision_that_takes_its_place_brings_it_back_though_nothing_says_failed() {
+    let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
+    let back = |state| Deployment { state, ..primary(deployment(41, BEGAN + 30, RolloutState::InProgress)) };
+    let judged = |back: Deployment| judged(&[back, own.clone()], ActionStatus::InProgress).progress;
+    let to = || Some(revision(41));
+    assert_eq!(judged(back(Some(RolloutState::InProgress))), Progress::Failed { rolling_back_to: to() });
+    assert_eq!(judged(back(Some(RolloutState::Completed))), Progress::RolledBack { to: to() });
+    assert_eq!(judged(back(None)), Progress::RolledBack { to: to() }, "its tasks are up");
+    let coming = Tasks { desired: 2, running: 1, pending: 1, failed: 0 };
+    assert_eq!(judged(Deployment { tasks: coming, ..back(None) }), Progress::Failed { rolling_back_to: to() });
+    assert_eq!(
+        judged(Deployment { tasks: coming, ..back(Some(RolloutState::Completed)) }),
+        Progress::RolledBack { to: to() }
+    );
+}
+
+#[test]
+fn where_the_same_revision_is_deployed_once_more_a_failure_leads_nowhere() {
+    let own = failed(deployment(42, BEGAN + 3, RolloutState::Failed));
+    let again = primary(deployment(42, BEGAN + 30, RolloutState::Completed));
+    let rollout = judged(&[again, own], ActionStatus::InProgress);
+    assert!(!matches!(rollout.progress, Progress::RolledBack { .. }), "{rollout:?}");
+}
+
+#[test]
+fn of_a_service_that_ecs_does_not_roll_itself_the_tasks_tell() {
+    let seen = Rollout { revision: Some(revision(42)), ..Rollout::unknown("node-server", Progress::NotBegun) };
+    let own = Deployment { state: None, ..primary(deployment(42, BEGAN + 3, RolloutState::InProgress)) };
+    let old = deployment(41, 10, RolloutState::Completed);
+    let progress = |deployments: &[Deployment], status| {
+        judge(&service(deployments), &action(status), Some(&seen), at(1070)).progress
+    };
+    let rolling = Progress::Rolling { lifecycle: None };
+    let runs = Progress::Runs { since: at(BEGAN + 53) };
+    assert_eq!(progress(std::slice::from_ref(&own), ActionStatus::Succeeded), runs);
+    assert_eq!(progress(std::slice::from_ref(&own), ActionStatus::InProgress), rolling, "the action waits for it");
+    assert_eq!(progress(&[own.clone(), old], ActionStatus::Succeeded), rolling, "the old one is not drained");
+    let coming = Deployment { tasks: Tasks { desired: 2, running: 1, pending: 1, failed: 0 }, ..own.clone() };
+    assert_eq!(progress(&[coming], ActionStatus::Succeeded), rolling);
+    let undated = Deployment { updated: None, ..own };
+    assert_eq!(progress(&[undated], ActionStatus::Succeeded), Progress::Runs { since: at(1060) });
+}
+
+#[test]
 fn it_is_worth_asking_why_tasks_stopped_once_some_have_failed() {
     let with = |progress, failed| Rollout {
         tasks: Tasks { failed, ..Tasks::default() },
