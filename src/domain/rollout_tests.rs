@@ -391,6 +391,46 @@ fn of_a_service_that_ecs_does_not_roll_itself_the_tasks_tell() {
 }
 
 #[test]
+fn of_another_family_the_later_deployment_is_the_newer_one() {
+    let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
+    let other = Some(Revision { family: "node-worker".to_owned(), number: 1 });
+    let progress = |created| {
+        let primary =
+            Deployment { revision: other.clone(), ..primary(deployment(1, created, RolloutState::Completed)) };
+        let seen = Rollout { revision: own.revision.clone(), ..Rollout::unknown("node-server", Progress::NotBegun) };
+        judge(&service(&[primary, own.clone()]), &action(ActionStatus::Succeeded), Some(&seen), at(1070)).progress
+    };
+    assert_eq!(progress(BEGAN + 4), Progress::Unconfirmed, "a later deploy has taken its place");
+    for before in [10, BEGAN + 3] {
+        assert_eq!(progress(before), Progress::RolledBack { to: other.clone() });
+    }
+}
+
+#[test]
+fn while_the_action_runs_a_newer_deploy_in_its_place_says_nothing() {
+    let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
+    let newer = primary(deployment(43, BEGAN + 30, RolloutState::Completed));
+    let rolling = Progress::Rolling { lifecycle: None };
+    assert_eq!(judged(&[newer.clone(), own], ActionStatus::InProgress).progress, rolling);
+    let seen = Rollout { revision: Some(revision(42)), ..Rollout::unknown("node-server", rolling.clone()) };
+    let gone = |status| judge(&service(std::slice::from_ref(&newer)), &action(status), Some(&seen), at(1070)).progress;
+    assert_eq!(gone(ActionStatus::InProgress), rolling);
+    assert_eq!(gone(ActionStatus::Succeeded), Progress::Unconfirmed);
+}
+
+#[test]
+fn what_ecs_says_of_a_rollout_is_a_reason_once_it_has_failed() {
+    let told = |state| Deployment {
+        reason: Some("ECS deployment ecs-svc/42 in progress.".to_owned()),
+        ..primary(deployment(42, BEGAN + 3, state))
+    };
+    let reason =
+        |state| judged(&[told(state), deployment(41, 10, RolloutState::Completed)], ActionStatus::InProgress).reason;
+    assert_eq!(reason(RolloutState::InProgress), None);
+    assert!(reason(RolloutState::Failed).is_some());
+}
+
+#[test]
 fn it_is_worth_asking_why_tasks_stopped_once_some_have_failed() {
     let with = |progress, failed| Rollout {
         tasks: Tasks { failed, ..Tasks::default() },
