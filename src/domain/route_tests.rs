@@ -271,3 +271,63 @@ fn a_press_is_for_the_pipeline_whose_check_run_it_is_on() {
     press on node-server-docs by octocat
     ");
 }
+
+#[test]
+fn every_field_of_a_variable_is_filled_whatever_started_the_pipeline() {
+    let all = "{sha} {short_sha} {ref} branch={branch} tag={tag} {actor} {delivery} {message}";
+    let route = Route {
+        tags: patterns(&["v*"]),
+        pull_requests: PullRequests::All,
+        variables: vec![("ALL".to_owned(), Template::parse(all).unwrap())],
+        ..route("p")
+    };
+    let filled = |kind| {
+        let event = Event { delivery: "d-1".to_owned(), kind };
+        let decisions = RouteTable(vec![route.clone()]).plan(&event);
+        let (Decision::Start(request) | Decision::Press(_, request)) = &decisions[0] else { panic!("{decisions:?}") };
+        request.variables[0].1.clone()
+    };
+    let press = |head_branch: Option<&str>| match pressed("codepipeline/p") {
+        EventKind::Press(press) => EventKind::Press(Press { head_branch: head_branch.map(str::to_owned), ..press }),
+        other => other,
+    };
+    let texts = [
+        filled(EventKind::Push(push("refs/heads/main"))),
+        filled(EventKind::Push(push("refs/tags/v1"))),
+        filled(EventKind::PullRequest(PullRequest { title: "Hello".to_owned(), ..pull_request("feature", "main") })),
+        filled(press(Some("topic"))),
+        filled(press(None)),
+    ];
+    insta::assert_snapshot!(texts.join("\n"), @"
+    1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b 1f7ad5b refs/heads/main branch=main tag= octocat d-1 Say hello
+    1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b 1f7ad5b refs/tags/v1 branch= tag=v1 octocat d-1 Say hello
+    1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b 1f7ad5b refs/heads/feature branch=feature tag= octocat d-1 Hello
+    1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b 1f7ad5b refs/heads/topic branch=topic tag= octocat d-1
+    1f7ad5bd0c2a3e4b5c6d7e8f9a0b1c2d3e4f5a6b 1f7ad5b refs/heads/main branch=main tag= octocat d-1
+    ");
+}
+
+#[test]
+fn the_routes_of_a_pipeline_stand_in_their_order() {
+    let other = Route { repository: RepositoryName::parse("octo-org/docs").unwrap(), ..route("p") };
+    let table = RouteTable(vec![route("p"), route("q"), other]);
+    let repositories =
+        |pipeline| table.of_pipeline(pipeline).map(|route| route.repository.as_str()).collect::<Vec<_>>();
+    assert_eq!(repositories("p"), ["octo-org/node-server", "octo-org/docs"]);
+    assert_eq!(repositories("q"), ["octo-org/node-server"]);
+    assert!(repositories("r").is_empty());
+}
+
+#[test]
+fn a_skip_is_told_once_and_for_the_first_of_the_routes_that_skip() {
+    let quiet = || Push { message: "Fix typo [skip ci]".to_owned(), ..push("refs/heads/main") };
+    let docs = Route { paths: Some(patterns(&["docs/**"])), ..route("p") };
+    assert_eq!(plan_push(&[docs.clone(), docs.clone()], push("refs/heads/main")).lines().count(), 1);
+    insta::assert_snapshot!(plan_push(&[route("p"), route("q"), route("p")], quiet()), @"
+    skip p: the commit's message says [skip ci]
+    skip q: the commit's message says [skip ci]
+    ");
+    let not_main = Route { branches: Branches::Matching(patterns(&["next"])), ..route("q") };
+    assert_eq!(plan_push(&[route("p"), not_main], push("refs/heads/main")), "start p", "who ignores it has no say");
+    assert_eq!(plan_push(&[route("p"), docs], push("refs/heads/main")), "start p", "nor who skips it later");
+}
