@@ -128,6 +128,114 @@ fn values_are_masked_by_their_names() {
 }
 
 #[test]
+fn names_of_secrets_have_many_forms() {
+    let found = all(&[
+        "DB_PWD=hunter2 DB_PASS=hunter2 app-pass: hunter2",
+        "API key: abc, private\tkey: abc",
+        "GET /a?signature=abc&x=1",
+        "password=frost password=u password=a&b,c] end",
+        "/password:hunter2",
+        "src/auth/token: hunter2",
+        "src/auth/token=hunter2",
+        "unexpected password: hunter2",
+        "unexpected token=hunter2",
+        "my token: hunter2",
+        r#"token:\"a b\" end"#,
+        "<Token>a b</Token> and Map<Token>x",
+        "proxy --token=abc --secret 'a b' --name Node1",
+        r#"Proxy-Authorization: Digest username="a", response="b""#,
+        "authorization: Negotiate abc def",
+        r#"{"authorization": "Digest a b", "x": 1}"#,
+        "password: '''a b''' end, secret='' end",
+        r#"passwords: ["a"] end"#,
+        "TOKEN_2_BASE64_1=x",
+    ]);
+    insta::assert_snapshot!(found, @r#"
+    DB_PWD=*** DB_PASS=*** app-pass: ***
+    API key: *** private	key: ***
+    GET /a?signature=***&x=1
+    password=*** password=*** password=*** end
+    /password:***
+    src/auth/token: ***
+    src/auth/token=***
+    unexpected password: ***
+    unexpected token=***
+    my token: ***
+    token:\"***\" end
+    <Token>***</Token> and Map<Token>x
+    proxy --token=*** --secret '***' --name Node1
+    Proxy-Authorization: ***
+    authorization: Negotiate *** def
+    {"authorization": "***", "x": 1}
+    password: '''***''' end, secret='' end
+    passwords: [*** end
+    TOKEN_2_BASE64_1=***
+    "#);
+}
+
+#[test]
+fn a_pair_of_name_and_value_may_stand_on_lines_that_are_near() {
+    let masked = |between: usize, name: &str| {
+        let lines = [format!("- name: {name}")].into_iter();
+        let lines = lines.chain(vec!["  comment".to_owned(); between]).chain(["  value: x1".to_owned()]);
+        mask(lines.collect()).pop().unwrap()
+    };
+    assert_eq!(masked(0, "DB_PASSWORD"), "  value: ***");
+    assert_eq!(masked(1, "DB_PASSWORD"), "  value: ***");
+    assert_eq!(masked(2, "DB_PASSWORD"), "  value: x1");
+    assert_eq!(masked(0, "PORT"), "  value: x1");
+    assert_eq!(masked(0, &format!("{}_PASSWORD", "X".repeat(100))), "  value: ***");
+    assert_eq!(masked(0, &format!("{}_PASSWORD", "X".repeat(200))), "  value: x1", "that is no name");
+    let two = mask(["name: DB_PASSWORD", "value: x1", "value: x2"].map(str::to_owned).to_vec());
+    assert_eq!(two[1..], ["value: ***", "value: x2"], "a name has one value");
+}
+
+#[test]
+fn a_key_of_aws_may_stand_on_a_line_that_is_near_its_ids() {
+    let key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let after = |between: usize, key: &str| {
+        let lines = ["AKIAIOSFODNN7EXAMPLE".to_owned()].into_iter();
+        let lines = lines.chain(vec!["between".to_owned(); between]).chain([format!("({key})")]);
+        mask(lines.collect()).pop().unwrap()
+    };
+    assert_eq!(after(0, key), "(***)");
+    assert_eq!(after(1, key), "(***)");
+    assert_eq!(after(2, key), format!("({key})"));
+    // Not what is shorter, and neither capitals alone nor small letters alone.
+    for other in [&key[1..], &key.to_uppercase(), &key.to_lowercase()] {
+        assert_eq!(after(0, other), format!("({other})"));
+    }
+}
+
+#[test]
+fn a_web_token_has_three_parts_and_some_length() {
+    // Without a signature, as `alg: none` has it.
+    assert_eq!(of("eyJhbGciOiJub25lIn0.eyJpc3MiOiIxMjM0NSJ9. end"), "*** end");
+    let of_length = |length: usize| format!("(eyJhbGci.eyJpc3Mi.{})", "x".repeat(length - 18));
+    assert_eq!(of(&of_length(30)), "(***)");
+    for other in
+        [of_length(29), "(eyJhbGciOiJub25lIn0.eyJpc3MiOiIxMjM0NSJ9)".to_owned(), format!("no{JWT}"), format!("-{JWT}")]
+    {
+        assert_eq!(of(&other), other);
+    }
+}
+
+#[test]
+fn what_follows_the_word_bearer_is_a_token_if_it_looks_like_one() {
+    for (word, is_token) in [
+        ("0123456789abcdef.ghi-jkl_m~n", true),
+        ("abcdefghijklmnopqrstuvwx", true),
+        ("abcdefghijklmnopqrstuvw", false),
+        ("abcdefg8", true),
+        ("abcdef8", false),
+        ("abcdefgh", false),
+    ] {
+        let shown = if is_token { "***" } else { word };
+        assert_eq!(of(&format!("a bearer {word} end")), format!("a bearer {shown} end"));
+    }
+}
+
+#[test]
 fn headers_and_addresses_lose_their_credentials() {
     let found = all(&[
         "> Authorization: Bearer abc.def",
@@ -202,6 +310,27 @@ fn a_private_key_is_masked_whole() {
     error: no key was given
     MIIEpAIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
     ");
+    let several = masked(&[&format!(
+        "-----BEGIN CERTIFICATE-----x -----BEGIN PRIVATE KEY-----{body}-----END PRIVATE KEY----- a -----BEGIN PRIVATE KEY-----"
+    )]);
+    insta::assert_snapshot!(several, @"-----BEGIN CERTIFICATE-----x -----BEGIN PRIVATE KEY-----***-----END PRIVATE KEY----- a -----BEGIN PRIVATE KEY-----");
+    let ended = masked(&[body, "x-----END CERTIFICATE----- -----END PRIVATE KEY-----"]);
+    insta::assert_snapshot!(ended, @"
+    ***
+    x-----END CERTIFICATE----- -----END PRIVATE KEY-----
+    ");
+    let headers =
+        masked(&["-----BEGIN PRIVATE KEY-----", "DEK-Info: AES-128-CBC,00", "a sentence ends it", "c2hvcnQ="]);
+    insta::assert_snapshot!(headers, @"
+    -----BEGIN PRIVATE KEY-----
+    ***
+    a sentence ends it
+    c2hvcnQ=
+    ");
+    // What a tool puts before each line is told from a sentence by how long the last word is.
+    let numbered = |length: usize| masked(&["-----BEGIN PRIVATE KEY-----", &format!("#12 0.3 {}", &body[..length])]);
+    assert!(numbered(60).ends_with("***"));
+    assert!(numbered(59).ends_with(&body[..59]));
     let public = masked(&["-----BEGIN CERTIFICATE-----", body, "-----END CERTIFICATE-----"]);
     assert_eq!(public, format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----"));
 }
@@ -225,6 +354,9 @@ fn everything_else_stays_as_it_is() {
         "name: node-server, value: 3, key: x",
         "token=",
         "\"password\": {",
+        "the password abc123 is wrong, --output File1 and aws_session_token IS_MISSING",
+        "secret number: 7, public key: abc, key: abc",
+        "https://octocat:@github.com/ https://github.com/a:b@c",
         "größe: 3 – päßword ok 👨‍👩‍👧",
     ];
     for line in lines {
