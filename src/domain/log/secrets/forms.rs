@@ -94,7 +94,7 @@ const KNOWN: &[Known] = &[
     known("eyJ", is_base64, 100),
 ];
 
-/// The end of a JSON Web Token that begins here: three parts or more, of which the first two are JSON.
+/// The end of a JSON Web Token that begins here: three parts or more, of which the first is JSON.
 fn jwt_end(bytes: &[u8], at: usize) -> Option<usize> {
     if !bytes[at..].starts_with(b"eyJ") || (at > 0 && is_url_base64(bytes[at - 1])) {
         return None;
@@ -103,7 +103,9 @@ fn jwt_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut parts = 1;
     while bytes.get(end) == Some(&b'.') {
         let part = end_of(bytes, end + 1, is_url_base64);
-        if part == end + 1 && parts != 2 {
+        // One that is encrypted may have an empty second part, one that is not signed an empty third. After these, a full
+        // stop ends a sentence.
+        if part == end + 1 && parts >= 3 {
             break;
         }
         end = part;

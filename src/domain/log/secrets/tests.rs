@@ -149,6 +149,7 @@ fn names_of_secrets_have_many_forms() {
         "password: '''a b''' end, secret='' end",
         r#"passwords: ["a"] end"#,
         "TOKEN_2_BASE64_1=x",
+        "userPassword: {SSHA}hunter2",
     ]);
     insta::assert_snapshot!(found, @r#"
     DB_PWD=*** DB_PASS=*** app-pass: ***
@@ -170,6 +171,7 @@ fn names_of_secrets_have_many_forms() {
     password: '''***''' end, secret='' end
     passwords: [*** end
     TOKEN_2_BASE64_1=***
+    userPassword: ***
     "#);
 }
 
@@ -209,6 +211,10 @@ fn a_key_of_aws_may_stand_on_a_line_that_is_near_its_ids() {
 
 #[test]
 fn a_web_token_has_three_parts_and_some_length() {
+    // Encrypted with a key that both have: its second part is empty.
+    let encrypted = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..c2l4dGVlbl9ieXRlcw.Y2lwaGVydGV4dA.dGFn";
+    assert_eq!(of(&format!("session {encrypted}.")), "session ***.");
+    assert_eq!(of(&format!("signed {JWT}.")), "signed ***.");
     // Without a signature, as `alg: none` has it.
     assert_eq!(of("eyJhbGciOiJub25lIn0.eyJpc3MiOiIxMjM0NSJ9. end"), "*** end");
     let of_length = |length: usize| format!("(eyJhbGci.eyJpc3Mi.{})", "x".repeat(length - 18));
@@ -354,6 +360,7 @@ fn everything_else_stays_as_it_is() {
         "name: node-server, value: 3, key: x",
         "token=",
         "\"password\": {",
+        "\"password\":{\"length\": 3}, \"token\": { \"kind\": 1 }",
         "the password abc123 is wrong, --output File1 and aws_session_token IS_MISSING",
         "secret number: 7, public key: abc, key: abc",
         "https://octocat:@github.com/ https://github.com/a:b@c",
