@@ -238,11 +238,7 @@ fn value_after(bytes: &[u8], separator: usize, name: &Name<'_>, kind: Kind) -> R
         Some(quote) if is_quote(*quote) => {
             let is_escaped = opening > from;
             let quotes = end_of(bytes, opening, |byte| byte == *quote) - opening;
-            let start = match quotes {
-                2 => return opening + 1..opening + 1,
-                3.. => opening + 3,
-                _ => opening + 1,
-            };
+            let start = if quotes >= 3 { opening + 3 } else { opening + 1 };
             let end = closing(bytes, start, *quote, is_escaped);
             if kind == Kind::Authorization { after_scheme(bytes, start, end) } else { start..end }
         }
