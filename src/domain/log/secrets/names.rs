@@ -159,8 +159,7 @@ impl Masker {
             let separator = at + found;
             at = separator + 1;
             if bytes[separator] == b':' && bytes.get(at) == Some(&b':') {
-                // A path, as in `token::parse`.
-                at += 1;
+                // A path, as in `token::parse`; before its second colon is no name.
                 continue;
             }
             let Some(name) = name_before(bytes, separator) else { continue };

@@ -360,6 +360,7 @@ fn everything_else_stays_as_it_is() {
         "name: node-server, value: 3, key: x",
         "token=",
         "\"password\": {",
+        "serving http://localhost:8080 for octocat@github.com and 'http://[::1]:80',git@github.com",
         "\"password\":{\"length\": 3}, \"token\": { \"kind\": 1 }",
         "the password abc123 is wrong, --output File1 and aws_session_token IS_MISSING",
         "secret number: 7, public key: abc, key: abc",
