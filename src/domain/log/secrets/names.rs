@@ -224,8 +224,9 @@ fn is_something_else(bytes: &[u8], separator: usize, name: &Name<'_>) -> bool {
 fn value_after(bytes: &[u8], separator: usize, name: &Name<'_>, kind: Kind) -> Range<usize> {
     if bytes[separator] == b'>' {
         // An element, and not a type such as `Vec<Token>`.
-        let end = end_of(bytes, separator + 1, |byte| byte != b'<');
-        return separator + 1..if bytes[end..].starts_with(b"</") { end } else { separator + 1 };
+        let start = separator + 1;
+        let end = end_of(bytes, start, |byte| byte != b'<');
+        return start..if bytes[end..].starts_with(b"</") { end } else { start };
     }
     let from = end_of(bytes, separator, |byte| b":=>".contains(&byte));
     let from = end_of(bytes, from, is_blank);
