@@ -52,6 +52,18 @@ mod tests {
         assert_ne!(token, ClientRequestToken::derive(b"{ }", "node-server"));
     }
 
+    /// A push that one version of the function has started, the next must recognise.
+    #[test]
+    fn a_push_is_known_by_the_same_token_and_mark_whoever_derives_them() {
+        let token = ClientRequestToken::derive(b"{}", "node-server");
+        insta::assert_snapshot!(token.as_str(), @"pipehook-45d4298927a82a5e8dcec47843bb61f88674778099913612938b55b2baa03bc8");
+        assert_eq!(token.as_str().strip_prefix("pipehook-").and_then(|digits| digits.get(..16)), Some(token.mark()));
+        let travelled = ClientRequestToken::from_queue(token.as_str().to_owned());
+        assert_eq!(travelled.mark(), token.mark());
+        // What an operator wrote onto the queue by hand is short, and its own mark.
+        assert_eq!(ClientRequestToken::from_queue("by-hand".to_owned()).mark(), "by-hand");
+    }
+
     #[test]
     fn it_is_one_that_codepipeline_takes() {
         let token = ClientRequestToken::derive(b"{}", "node.server@1_x");
