@@ -681,6 +681,20 @@ fn how_long_a_phase_lasts_is_no_news() {
     assert_eq!(due("BUILD"), 1);
 }
 
+#[test]
+fn a_phase_that_is_over_too_soon_for_a_word_takes_no_step_back() {
+    let shown = shown_by("x1", State::Pending, "Build: docker-build, PRE_BUILD for 40 s");
+    let due = |stage: Stage, status| {
+        let snapshot = snapshot(status, &[stage]);
+        let due = diff(&snapshot, &desired(&snapshot, &sha(SHA), &options()), &shown, &[]);
+        due.into_iter().find(|report| report.context.ends_with("/Build")).map(|report| report.description)
+    };
+    let between = building(Build::default(), ActionStatus::InProgress);
+    assert_eq!(due(between, ExecutionStatus::InProgress), None);
+    let failed = building(Build::default(), ActionStatus::Failed);
+    assert_eq!(due(failed, ExecutionStatus::Failed).as_deref(), Some("Build failed in docker-build"));
+}
+
 /// Both contexts of the stage, shown once by an execution.
 fn shown_by(execution: &str, state: State, description: &str) -> ShownStatuses {
     let author = || Some(Author { execution: execution.to_owned(), push: None });
