@@ -223,7 +223,11 @@ fn why_a_run_ended_is_asked_only_where_the_list_of_executions_tells() {
 #[test]
 fn only_what_still_runs_waits() {
     let actions = [run("Source", "Source", 0, ActionStatus::Succeeded)];
-    let held = StageView { name: "Build".to_owned(), status: None, waits: Some(Wait::Held("freeze".to_owned())) };
+    let held = StageView {
+        waits: Some(Wait::Held("freeze".to_owned())),
+        status: None,
+        ..view("Build", StageStatus::InProgress)
+    };
     let views = [view("Source", StageStatus::Succeeded), held];
     let running = assemble(ExecutionStatus::InProgress, &actions, &views);
     assert_eq!(running.waiting, Some(("Build".to_owned(), Wait::Held("freeze".to_owned()))));

@@ -71,7 +71,7 @@ pub(super) enum Deed {
 
 /// What came of an invocation.
 enum Done {
-    Worker { batch: Value, answer: Option<Value>, worker: Option<Worker>, struck: Option<Fate> },
+    Worker { batch: Value, answer: Option<Value>, worker: Option<Box<Worker>>, struck: Option<Fate> },
     Delivery { commit: usize, status: Option<u16>, webhook: Option<Webhook>, struck: Option<Fate> },
 }
 
@@ -245,7 +245,7 @@ impl<'a> Runner<'a> {
             match end {
                 End::Answered(Ok(answer)) => {
                     let answer = serde_json::to_value(answer).ok();
-                    Done::Worker { batch, answer, worker: Some(worker), struck }
+                    Done::Worker { batch, answer, worker: Some(Box::new(worker)), struck }
                 }
                 // Lambda takes a sandbox away whose function has not answered in time.
                 _ => Done::Worker { batch, answer: None, worker: None, struck },
@@ -261,7 +261,7 @@ impl<'a> Runner<'a> {
                 if worker.is_none() && struck.is_none() {
                     self.watch.strike("worker times out");
                 }
-                self.idle_workers.extend(worker);
+                self.idle_workers.extend(worker.map(|worker| *worker));
                 let now = self.now();
                 self.wires.world().settle_mapping(now, QUEUE, &batch, answer.as_ref().ok_or(()));
             }

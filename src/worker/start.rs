@@ -82,8 +82,14 @@ impl Worker {
             let since = Timestamp::from_millis(message.first_sent);
             let is_anothers =
                 |execution: &str| shown.is_some_and(|shown| shown.is_of_another_push(execution, token.mark()));
-            if let Some(execution) = self.pipelines.find_started(request, since, is_anothers).await? {
-                return Ok(execution);
+            match self.pipelines.find_started(request, since, is_anothers).await {
+                Ok(Some(execution)) => return Ok(execution),
+                Ok(None) => {}
+                Err(error @ PipelineError::Unavailable(_)) => return Err(error),
+                // What may not be looked for may be started all the same.
+                Err(error) => {
+                    tracing::error!(pipeline = request.pipeline, %error, "what was started can't be looked for");
+                }
             }
         }
         self.pipelines.start(request, token).await
@@ -126,7 +132,9 @@ impl Worker {
             state: State::Error,
             description: text::cannot_start(&what, &mending),
         };
-        if shown.is_some_and(|shown| shown.shows(&report)) {
+        // What an execution of the commit says stands: it may be the very one that an earlier try has started.
+        let speaks = |shown: &ShownStatuses| shown.get(&report.context).is_some_and(|own| own.execution.is_some());
+        if shown.is_some_and(|shown| shown.shows(&report) || speaks(shown)) {
             return Ok(());
         }
         let conclusion = Some(Conclusion::ActionRequired);
