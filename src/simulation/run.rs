@@ -25,7 +25,7 @@ use crate::webhook::Webhook;
 use crate::worker::Worker;
 
 /// When every story begins.
-const BEGINNING: Timestamp = Timestamp::from_secs(1_769_292_000);
+pub(super) const BEGINNING: Timestamp = Timestamp::from_secs(1_769_292_000);
 
 /// Longer than this nothing may take.
 const LIMIT: Duration = Duration::from_secs(6 * 86_400);

@@ -1,10 +1,12 @@
 //! What is seen while a plan is carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use super::log::Log;
 use super::plan::{SetUp, What};
+use super::run::BEGINNING;
 use super::sandbox::Fate;
 use super::truth::{self, Told};
 use super::{Verdict, deeds};
@@ -58,7 +60,7 @@ pub(super) struct Watch {
     /// Whether a story is kept, to be read.
     tells: bool,
     story: Vec<String>,
-    digest: u64,
+    digest: DefaultHasher,
 }
 
 impl Watch {
@@ -77,10 +79,7 @@ impl Watch {
     }
 
     pub(super) fn strike(&mut self, kind: &str) {
-        match self.struck.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => drop(self.struck.insert(kind.to_owned(), 1)),
-        }
+        *self.struck.entry(kind.to_owned()).or_default() += 1;
     }
 
     /// What has struck as soon as it happens.
@@ -104,7 +103,7 @@ impl Watch {
 
     pub(super) fn tell(&mut self, at: Timestamp, line: impl FnOnce() -> String) {
         if self.tells {
-            self.story.push(format!("{:>12.3}  {}", at.as_millis() as f64 / 1000.0 - 1_769_292_000.0, line()));
+            self.story.push(format!("{:>12.3}  {}", at.since(BEGINNING).as_secs_f64(), line()));
         }
     }
 
@@ -123,8 +122,8 @@ impl Watch {
                 format!("    GitHub: {:.7} {} {}: {}", told.sha, told.context, told.state, told.text)
             });
             self.posted += 1;
-            self.mix(&told.text);
-            self.mix(&told.context);
+            self.digest.write(told.text.as_bytes());
+            self.digest.write(told.context.as_bytes());
             if let Some(execution) = &told.execution {
                 *self.posts.entry((execution.clone(), told.context.clone())).or_default() += 1;
             }
@@ -134,16 +133,11 @@ impl Watch {
         }
     }
 
-    fn mix(&mut self, text: &str) {
-        // FNV-1a: enough to tell one run from another.
-        for byte in text.bytes() {
-            self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
     fn read_the_journal(&mut self, world: &mut World) {
         for call in world.journal() {
             *self.calls.entry(call.service).or_default() += 1;
+            self.digest.write(call.operation.as_bytes());
+            self.digest.write_u64(call.at.as_millis());
             if let Some(fault) = call.fault {
                 let of = if call.service == "github" { "github" } else { "aws" };
                 let of_sqs = (call.service == "sqs").then(|| format!("sqs: {fault}"));
@@ -164,11 +158,6 @@ impl Watch {
             let lines: Vec<_> = world.journal().iter().map(|call| (call.at, summary(call))).collect();
             for (at, line) in lines {
                 self.tell(at, || line);
-            }
-        }
-        for call in world.journal() {
-            for byte in call.operation.bytes() {
-                self.digest = (self.digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
         }
         world.clear_journal();
@@ -215,7 +204,7 @@ impl Watch {
             self.breach(format!("this should not have been logged: {leak}"));
         }
         let Self { breaches, struck, calls, posted, story, digest, .. } = self;
-        Verdict { breaches, struck, calls, posted, lasted, story, digest }
+        Verdict { breaches, struck, calls, posted, lasted, story, digest: digest.finish() }
     }
 }
 
