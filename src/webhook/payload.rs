@@ -248,6 +248,10 @@ fn pull_request(payload: PullRequestPayload) -> Result<EventKind, PayloadError> 
         (Some(head), Some(base)) => head == base,
         _ => head.full_name.eq_ignore_ascii_case(&base.full_name),
     };
+    if head.branch.is_empty() {
+        let (event, path) = ("pull_request".to_owned(), "pull_request.head.ref".to_owned());
+        return Err(PayloadError::NotTheEvent { event, path, problem: "no branch is named".to_owned() });
+    }
     let base_repository = base.repo.as_ref().unwrap_or(&payload.repository);
     let from_fork = !head.repo.as_ref().is_some_and(|head| same(head, base_repository));
     Ok(EventKind::PullRequest(PullRequest {
@@ -273,14 +277,33 @@ fn check_run(payload: CheckRunPayload) -> Result<EventKind, PayloadError> {
         // What comes of our own check runs, created and completed, is not told back to us.
         (other, _) => return Ok(EventKind::Nothing(format!("check runs that are {other} start nothing"))),
     };
+    let head_branch = check_suite.and_then(|suite| suite.head_branch).filter(|branch| !branch.is_empty());
     Ok(EventKind::Press(Press {
         repository: repository("check_run", &payload.repository)?,
-        default_branch: payload.repository.default_branch.unwrap_or_default(),
+        default_branch: default_branch("check_run", &payload.repository, head_branch.as_deref())?,
         commit: commit("check_run", "check_run.head_sha", &head_sha)?,
-        head_branch: check_suite.and_then(|suite| suite.head_branch),
+        head_branch,
         actor: payload.sender.map(|sender| sender.login).unwrap_or_default(),
         what,
     }))
+}
+
+/// What is run again is run for a branch: the commit's own, or else the repository's default one.
+fn default_branch(
+    event: &str,
+    repository: &RepositoryPayload,
+    head_branch: Option<&str>,
+) -> Result<String, PayloadError> {
+    let branch = repository.default_branch.clone().unwrap_or_default();
+    if branch.is_empty() && head_branch.is_none() {
+        let path = "repository.default_branch".to_owned();
+        return Err(PayloadError::NotTheEvent {
+            event: event.to_owned(),
+            path,
+            problem: "no branch is named".to_owned(),
+        });
+    }
+    Ok(branch)
 }
 
 fn check_suite(payload: CheckSuitePayload) -> Result<EventKind, PayloadError> {
@@ -288,10 +311,11 @@ fn check_suite(payload: CheckSuitePayload) -> Result<EventKind, PayloadError> {
         // `requested` comes with every push to an App that may write checks; the push itself is what starts pipelines.
         return Ok(EventKind::Nothing(format!("check suites that are {} start nothing", payload.action)));
     }
-    let suite = payload.check_suite;
+    let mut suite = payload.check_suite;
+    suite.head_branch = suite.head_branch.filter(|branch| !branch.is_empty());
     Ok(EventKind::Press(Press {
         repository: repository("check_suite", &payload.repository)?,
-        default_branch: payload.repository.default_branch.unwrap_or_default(),
+        default_branch: default_branch("check_suite", &payload.repository, suite.head_branch.as_deref())?,
         commit: commit("check_suite", "check_suite.head_sha", &suite.head_sha)?,
         head_branch: suite.head_branch,
         actor: payload.sender.map(|sender| sender.login).unwrap_or_default(),

@@ -166,6 +166,16 @@ fn check_run_payload(action: &str) -> Value {
     })
 }
 
+/// Nothing could be started again for it, and the worker could not read the message.
+#[test]
+fn a_press_that_names_no_branch_at_all_is_none() {
+    let mut payload = check_run_payload("rerequested");
+    payload["check_run"]["check_suite"]["head_branch"] = json!(null);
+    assert_eq!(press("check_run", &payload).head_branch, None);
+    payload["repository"]["default_branch"] = json!(null);
+    insta::assert_snapshot!(error("check_run", payload.to_string().as_bytes()), @"the body is not a check_run event: no branch is named (at repository.default_branch)");
+}
+
 fn press(event: &str, payload: &Value) -> Press {
     match kind(event, payload) {
         EventKind::Press(press) => press,

@@ -40,7 +40,7 @@ REPORT = ROOT / "docs/mutants.txt"
 # Another version makes other mutants, and then the reasons and the report are about others.
 VERSION = "27.1.0"
 
-SOURCES = ["src/domain", "src/webhook/signature.rs"]
+SOURCES = ["src/domain", "src/webhook/signature.rs", "src/webhook/signature_properties.rs"]
 SIGNATURE = "src/webhook/signature.rs"
 DEPENDENCIES = ["globset", "hex", "hmac", "sha2", "thiserror", "unicode-segmentation"]
 DEV_DEPENDENCIES = ["insta", "proptest"]
