@@ -151,7 +151,7 @@ impl Runner<'_> {
                 let mut world = wires.world();
                 world.pipelines().set_head(&name(*pipeline), &commit.sha);
                 let started = world.pipelines().release_change(now, &name(*pipeline), Release::StartPipelineExecution);
-                return started.is_some_and(|id| self.watch.is_foreign(id));
+                return started.is_some_and(|id| self.watch.note_foreign(id));
             }
             What::Stop { pipeline, abandon } => {
                 let Some(execution) = newest(*pipeline) else { return false };
@@ -183,7 +183,7 @@ impl Runner<'_> {
                 let target = executions.iter().rev().skip(1).find(|one| one.stage(DEPLOYS_IN) == Some("Succeeded"));
                 let Some(target) = target else { return false };
                 let started = world.pipelines().rollback(now, &name(*pipeline), DEPLOYS_IN, &target.id, false);
-                return started.is_some_and(|id| self.watch.is_foreign(id));
+                return started.is_some_and(|id| self.watch.note_foreign(id));
             }
             What::Deploy { pipeline } => {
                 return wires.world().services().deploy(now, "staging", &name(*pipeline)).is_some();

@@ -12,7 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::time::{sleep_until, timeout};
 
-use super::plan::{BRANCH, Plan};
+use super::plan::{BRANCH, Plan, What};
 use super::sandbox::{End, Fate, Fated};
 use super::watch::Watch;
 use super::wires::{ENDPOINT, Wires};
@@ -257,7 +257,7 @@ impl<'a> Runner<'a> {
         match done {
             Done::Worker { batch, answer, worker, struck } => {
                 self.busy -= 1;
-                self.watch.fate(struck, "worker");
+                self.watch.fate(struck.map(What::Worker));
                 if worker.is_none() && struck.is_none() {
                     self.watch.strike("worker times out");
                 }
@@ -266,7 +266,7 @@ impl<'a> Runner<'a> {
                 self.wires.world().settle_mapping(now, QUEUE, &batch, answer.as_ref().ok_or(()));
             }
             Done::Delivery { commit, status, webhook, struck } => {
-                self.watch.fate(struck, "webhook");
+                self.watch.fate(struck.map(What::Webhook));
                 self.idle_webhooks.extend(webhook);
                 let is_forged = self.commits[commit].is_forged;
                 match status {

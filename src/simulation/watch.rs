@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::log::Log;
 use super::plan::{SetUp, What};
 use super::run::BEGINNING;
-use super::sandbox::Fate;
 use super::truth::{self, Told};
 use super::{Verdict, deeds};
 use crate::domain::time::Timestamp;
@@ -89,15 +88,15 @@ impl Watch {
         }
     }
 
-    pub(super) fn fate(&mut self, struck: Option<Fate>, of: &str) {
-        match struck {
-            Some(Fate::Dies { .. }) => self.strike(&format!("{of} dies")),
-            Some(Fate::Freezes { .. }) => self.strike(&format!("{of} freezes")),
-            None => {}
+    /// What has befallen an invocation, where something has.
+    pub(super) fn fate(&mut self, struck: Option<What>) {
+        if let Some(what) = struck {
+            self.strike(what.kind());
         }
     }
 
-    pub(super) fn is_foreign(&mut self, execution: String) -> bool {
+    /// Notes an execution that somebody else has started. False for one that is noted already.
+    pub(super) fn note_foreign(&mut self, execution: String) -> bool {
         self.foreign.insert(execution)
     }
 
