@@ -58,13 +58,12 @@ async fn a_build_tells_its_phases_and_a_rollout_its_tasks() {
     6d995db codepipeline/node-server pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
-    6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 5 s; node-server:42 runs since 22:03 UTC
     6d995db codepipeline/node-server success: Deployed 6d995db to staging in 3 m 38 s; node-server:42 runs since 22:03 UTC
     ");
     scene.assert_truth();
-    assert_eq!(scene.posts(&sha, "codepipeline/node-server/Staging"), 4);
+    assert_eq!(scene.posts(&sha, "codepipeline/node-server/Staging"), 3);
 }
 
 #[tokio::test]
@@ -160,9 +159,9 @@ async fn why_tasks_stop_is_told() {
     }
     insta::assert_snapshot!(told.join("\n"), @"
     codepipeline/node-server/Staging failure: Rolled back to :41; can't pull node-server:6d995dba1af0373913b98421f7b825327673d987: not found
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 137
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; failed the load balancer's health checks
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; failed its own health check
+    codepipeline/node-server/Staging failure: Rolled back to :41; node-server exited with 137
+    codepipeline/node-server/Staging failure: Rolled back to :41; failed the load balancer's health checks
+    codepipeline/node-server/Staging failure: Rolled back to :41; failed its own health check
     ");
 }
 
@@ -177,7 +176,7 @@ async fn a_rollback_is_a_failure_though_the_action_succeeds() {
     codepipeline/node-server failure: Rolled back to :41; node-server exited with 1
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 1
+    codepipeline/node-server/Staging failure: Rolled back to :41; node-server exited with 1
     ");
 }
 
@@ -245,7 +244,6 @@ async fn tasks_that_fail_and_come_up_in_the_end_are_a_success() {
     scene.run().await;
     insta::assert_snapshot!(scene.posted().lines().filter(|line| line.contains("/Staging")).collect::<Vec<_>>().join("\n"), @"
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
-    6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging success: Staging succeeded in 3 m 5 s; node-server:42 runs since 22:04 UTC
     ");
@@ -290,19 +288,19 @@ async fn strategies_with_stages_are_told_by_their_history() {
     insta::assert_snapshot!(told.join("\n"), @"
     BlueGreen 6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
     BlueGreen 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42, scale up
-    BlueGreen 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42, scale up
+    BlueGreen 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 2 of 2 tasks on :42
     BlueGreen 6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 5 s; node-server:42 runs since 22:03 UTC
-    BlueGreen codepipeline/node-server/Staging failure: Rollout failed: the circuit breaker threshold was exceeded (3 of 3); rolling back to :41; failed the load balancer's health checks
+    BlueGreen codepipeline/node-server/Staging failure: Rolled back to :41; failed the load balancer's health checks
     Linear 6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
     Linear 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42, scale up
-    Linear 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42, scale up
+    Linear 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 2 of 2 tasks on :42
     Linear 6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 5 s; node-server:42 runs since 22:03 UTC
-    Linear codepipeline/node-server/Staging failure: Rollout failed: the circuit breaker threshold was exceeded (3 of 3); rolling back to :41; failed the load balancer's health checks
+    Linear codepipeline/node-server/Staging failure: Rolled back to :41; failed the load balancer's health checks
     Canary 6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
     Canary 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42, scale up
-    Canary 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42, scale up
+    Canary 6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 2 of 2 tasks on :42
     Canary 6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 5 s; node-server:42 runs since 22:03 UTC
-    Canary codepipeline/node-server/Staging failure: Rollout failed: the circuit breaker threshold was exceeded (3 of 3); rolling back to :41; failed the load balancer's health checks
+    Canary codepipeline/node-server/Staging failure: Rolled back to :41; failed the load balancer's health checks
     ");
 }
 

@@ -28,7 +28,6 @@ async fn a_push_that_goes_through() {
     6d995db codepipeline/node-server pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
-    6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 0 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
     6d995db codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
     6d995db codepipeline/node-server success: Deployed 6d995db to staging in 4 m 3 s; node-server:42 runs since 22:03 UTC

@@ -69,6 +69,9 @@ pub struct Wanted {
     /// How many statuses this execution may post in the context altogether. The end is always posted; progress is left
     /// out once it would take the end's place.
     pub account: u32,
+    /// ECS is done with a rollout that has failed. That it is still at it is then no longer true, and does not stand
+    /// because the account is used up.
+    pub is_rolled_back: bool,
     /// The reading behind it knows nothing from ECS that it should: what an earlier one found to have failed stands.
     pub is_tentative: bool,
 }
@@ -98,11 +101,13 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
     let execution = Wanted {
         report: of_execution(snapshot, commit, options),
         account: EXECUTION_ACCOUNT * (1 + retries) + attempts + waits_in_front,
+        is_rolled_back: failed_rollout(snapshot).is_some_and(Rollout::is_decided),
         is_tentative: snapshot.stages.iter().any(Stage::is_tentative),
     };
     let stages = snapshot.stages.iter().map(|stage| Wanted {
         report: of_stage(snapshot, stage, commit, options),
         account: STAGE_ACCOUNT * stage.attempts - reserved(stage),
+        is_rolled_back: stage.failed_rollout().is_some_and(Rollout::is_decided),
         is_tentative: stage.is_tentative(),
     });
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
@@ -116,15 +121,15 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
             description: text::waits(stage, wait),
         },
         account: STAGE_ACCOUNT,
+        is_rolled_back: false,
         is_tentative: false,
     });
     std::iter::once(execution).chain(stages).chain(held).collect()
 }
 
-/// A rollout may end twice, by failing and by having been rolled back; until a task has come up, a place is kept for that.
+/// A rollout may end twice, by failing and by having been rolled back: a place is kept for that until it has failed.
 fn reserved(stage: &Stage) -> u32 {
-    let may_fail =
-        |rollout: &Rollout| matches!(rollout.progress, Progress::Rolling { .. }) && rollout.tasks.running == 0;
+    let may_fail = |rollout: &Rollout| matches!(rollout.progress, Progress::Rolling { .. });
     u32::from(stage.rollouts().any(may_fail))
 }
 
@@ -404,7 +409,8 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         }
         // What is shown is as true as what is wanted, and only less exact: it is worth a new step, while there is room.
         let room = if wanted.report.state.is_final() { 0 } else { 1 };
-        text::step(to_say) != text::step(said) && posts + room < wanted.account
+        let is_outdated = wanted.is_rolled_back && text::failed_rollout(said).is_some();
+        text::step(to_say) != text::step(said) && (is_outdated || posts + room < wanted.account)
     };
     let mut due: Vec<Report> =
         wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();

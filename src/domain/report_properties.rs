@@ -142,7 +142,7 @@ proptest! {
     }
 
     /// Looked at as often as you like, in one attempt a stage posts 4 statuses at most, and the execution 3, one for each
-    /// stage, and one for each stage that it waited in front of.
+    /// stage, one for each stage that it waited in front of, and one for a rollback that is over.
     #[test]
     fn a_run_is_told_in_a_handful_of_statuses(snapshots in run()) {
         let mut commit = Commit::default();
@@ -154,8 +154,9 @@ proptest! {
         let waits = snapshots.iter().filter(|snapshot| snapshot.waiting.is_some()).count() as u32;
         for shown in commit.shown().contexts.values() {
             let retries = attempts(last, &shown.context);
+            let is_rolled_back = wanted(last).iter().any(|wanted| wanted.is_rolled_back);
             let most = match shown.context == execution_context(PIPELINE) {
-                true => 3 * (1 + retries) + last.stages.len() as u32 + retries + waits,
+                true => 3 * (1 + retries) + last.stages.len() as u32 + retries + waits + u32::from(is_rolled_back),
                 false => 4 * (1 + retries),
             };
             let posts: u32 = shown.posts.values().sum();
@@ -163,7 +164,8 @@ proptest! {
         }
     }
 
-    /// Even where readings contradict each other, only what turns from one state to another costs more than the account.
+    /// Even where readings contradict each other, only what turns from one state to another costs more than the account,
+    /// and a rollback that is over.
     #[test]
     fn contradictions_cost_one_status_each(snapshots in vec(reading(), 1..4)) {
         let mut commit = Commit::default();
@@ -180,10 +182,11 @@ proptest! {
                 *turns.entry(context.clone()).or_default() += u32::from(turned);
             }
         }
+        let rolled_back = snapshots.iter().any(|snapshot| wanted(snapshot).iter().any(|wanted| wanted.is_rolled_back));
         for (context, shown) in &commit.shown().contexts {
             let posts: u32 = shown.posts.values().sum();
             // What a held stage leaves behind is ended without having been asked for again.
-            let most = most.get(context).copied().unwrap_or(0) + turns[context];
+            let most = most.get(context).copied().unwrap_or(0) + turns[context] + u32::from(rolled_back);
             prop_assert!(posts <= most, "{posts} statuses in {context}, of {most}");
         }
     }

@@ -245,7 +245,7 @@ fn a_success_says_what_runs_where() {
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
     let report =
         Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
-    Wanted { report, account, is_tentative: false }
+    Wanted { report, account, is_rolled_back: false, is_tentative: false }
 }
 
 fn author(execution: &str) -> Author {
@@ -307,8 +307,24 @@ fn a_place_is_kept_for_a_rollout_that_may_fail_first_and_be_rolled_back_then() {
     };
     let rolling = Progress::Rolling { lifecycle: None };
     assert_eq!(account(rolling.clone(), DOWN), 3);
-    assert_eq!(account(rolling, UP), 4, "a task has come up");
+    assert_eq!(account(rolling, UP), 3, "tasks that have come up may fail as well");
     assert_eq!(account(Progress::Failed { rolling_back_to: None }, DOWN), 4, "it has failed");
+}
+
+#[test]
+fn that_a_rollback_is_over_is_told_although_workers_that_came_twice_have_used_the_account_up() {
+    let stage = |progress| vec![deploying(rollout(progress, DOWN), StageStatus::InProgress)];
+    let reading = |progress| snapshot(ExecutionStatus::InProgress, &stage(progress));
+    let under_way = reading(Progress::Failed { rolling_back_to: None });
+    let over = reading(Progress::RolledBack { to: None });
+    let context = "codepipeline/node-server/Staging";
+    let wants = |snapshot: &ExecutionSnapshot| desired(snapshot, &sha(SHA), &options()).remove(1).report;
+    let twice = |report: &Report| vec![(report.clone(), Some(author("x1"))); 2];
+    let begun =
+        Report { context: context.to_owned(), state: State::Pending, description: "Staging: Deploy".to_owned() };
+    let posted = [twice(&wants(&under_way)), twice(&begun)].concat();
+    let due = diff(&over, &desired(&over, &sha(SHA), &options()), &ShownStatuses::from_newest_first(posted), &[]);
+    assert!(due.contains(&wants(&over)), "{due:?}");
 }
 
 #[test]

@@ -115,7 +115,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// A description without what changes within one step: how long something has gone on, and the details of a rollout that
 /// has failed, which ECS tells bit by bit.
 pub fn step(description: &str) -> &str {
-    if let Some(beginning) = [ROLLOUT_FAILED, ROLLOUT_FAILING].into_iter().find(|it| description.starts_with(it)) {
+    if let Some(beginning) = failed_rollout(description) {
         return beginning;
     }
     let is_duration = |text: &str| {
@@ -135,15 +135,26 @@ pub fn step(description: &str) -> &str {
     }
 }
 
+/// The beginning of a description that tells of a rollout which has failed, and which ECS may still bring to an end.
+pub fn failed_rollout(description: &str) -> Option<&'static str> {
+    [ROLLOUT_FAILED, ROLLOUT_FAILING].into_iter().find(|beginning| description.starts_with(beginning))
+}
+
 /// Whether a description names the phase that a build is in, as CodeBuild writes it: `Build: docker-build, PRE_BUILD`.
 pub fn names_a_phase(description: &str) -> bool {
     let last = step(description).rsplit([' ', ',']).next().unwrap_or_default();
     last.len() > 2 && last.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
-/// A rollout of which ECS shows nothing yet, or nothing any more, says no more than that its action is under way.
+/// A rollout of which ECS shows nothing yet, or nothing any more, says no more than that its action is under way; nor does
+/// one of which no task has come up or failed.
 fn is_telling(rollout: &Rollout) -> bool {
-    matches!(rollout.progress, Progress::Rolling { .. } | Progress::Runs { .. }) && rollout.revision.is_some()
+    let has_moved = match &rollout.progress {
+        Progress::Rolling { lifecycle } => lifecycle.is_some() || rollout.tasks.running > 0 || rollout.tasks.failed > 0,
+        Progress::Runs { .. } => true,
+        _ => false,
+    };
+    has_moved && rollout.revision.is_some()
 }
 
 /// `Rolling out node-server: 1 of 2 tasks on :42`.

@@ -17,8 +17,9 @@ pub enum Wake {
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// ECS tells CodePipeline nothing while a rollout fails, so a deploy action is looked at this often at least.
-const DEPLOY: Duration = Duration::from_secs(15);
+/// ECS tells CodePipeline nothing while a rollout fails, so a deploy action is looked at every 15 s at least: as often as
+/// this, and [`aligned`] stretches a wait by less than a half.
+const DEPLOY: Duration = Duration::from_secs(10);
 
 /// A person takes their time, and the approval's event wakes the worker at once.
 const APPROVAL: Duration = Duration::from_secs(5 * 60);
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_deploy_is_never_out_of_sight_for_long() {
-        assert_eq!(waits(ActionKind::Deploy), [2, 5, 10, 15, 15, 15]);
+        assert_eq!(waits(ActionKind::Deploy), [2, 5, 10, 10, 10, 10]);
     }
 
     /// Looked at after an hour: how long until the next look, where these deploys run.
@@ -147,8 +148,8 @@ mod tests {
         let back = || Progress::RolledBack { to: None };
         let rolling = || Progress::Rolling { lifecycle: None };
         assert_eq!(after_an_hour(&[back()]), 60);
-        assert_eq!(after_an_hour(&[back(), rolling()]), 15);
-        assert_eq!(after_an_hour(&[rolling(), back()]), 15);
+        assert_eq!(after_an_hour(&[back(), rolling()]), 10);
+        assert_eq!(after_an_hour(&[rolling(), back()]), 10);
         let mut fresh = running(ActionKind::Deploy);
         fresh.stages[0].actions[0].work = Some(Work::Rollout(Rollout::unknown("node-server", back())));
         assert_eq!(next_wake(&fresh, Duration::ZERO), Wake::After(MINUTE), "from the beginning");

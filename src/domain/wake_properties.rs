@@ -68,7 +68,7 @@ proptest! {
         };
         match awaits(&snapshot) {
             Awaits::Nothing => prop_assert_eq!(next_wake(&snapshot, age), Wake::Done),
-            Awaits::ADeploy => prop_assert!((2.0..=15.0).contains(&wait), "a deploy is looked at after {wait} s"),
+            Awaits::ADeploy => prop_assert!((2.0..=10.0).contains(&wait), "a deploy is looked at after {wait} s, before it is aligned"),
             Awaits::ARollback => prop_assert_eq!(wait, 60.0),
             Awaits::APerson => prop_assert_eq!(wait, 300.0),
             Awaits::Progress => prop_assert!(by_age.contains(&wait), "{age:?} old, and looked at after {wait} s"),
