@@ -123,8 +123,7 @@ impl Ecs {
     /// Why tasks of a revision stopped, as ECS and the container tell; the newest of those that are still kept.
     pub async fn cause(&self, cluster: &str, service: &str, revision: &Revision) -> Result<Option<String>, Unread> {
         let stopped = self.tasks(cluster, service, DesiredStatus::Stopped, revision).await?;
-        let newest = stopped.iter().max_by_key(|task| task.stopped_at.as_ref().and_then(timestamp));
-        Ok(newest.and_then(cause))
+        Ok(cause_of_newest(&stopped))
     }
 
     /// The network interface of a task of a revision that runs, for its public address.
@@ -250,6 +249,16 @@ fn tasks(desired: i32, running: i32, pending: i32, failed: i32) -> Tasks {
 }
 
 /// Why a task stopped: a container that ended tells by its exit code, everything else by what ECS says.
+/// How ECS says that it stopped a task because fewer were wanted, as of a revision whose place another one takes.
+const SCALED_IN: &str = "Scaling activity initiated by";
+
+/// Why the task stopped that stopped last. Those that were not wanted any more say nothing of why a rollout failed.
+fn cause_of_newest(stopped: &[Task]) -> Option<String> {
+    let was_wanted = |task: &&Task| !task.stopped_reason.as_deref().is_some_and(|why| why.starts_with(SCALED_IN));
+    let newest = stopped.iter().filter(was_wanted).max_by_key(|task| task.stopped_at.as_ref().and_then(timestamp));
+    newest.and_then(cause)
+}
+
 fn cause(task: &Task) -> Option<String> {
     let containers = task.containers();
     let told = |text: &Option<String>| text.as_ref().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -269,6 +278,18 @@ fn cause(task: &Task) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tasks_that_were_not_wanted_any_more_do_not_say_why_a_rollout_failed() {
+        let stopped = |at, why: &str| {
+            let at = DateTime::from_secs(at);
+            Task::builder().stopped_at(at).stopped_reason(why).build()
+        };
+        let scaled_in = stopped(20, "Scaling activity initiated by (deployment ecs-svc/8906709359258711293)");
+        let crashed = stopped(10, "Task failed container health checks");
+        let (none, both) = (cause_of_newest(std::slice::from_ref(&scaled_in)), cause_of_newest(&[crashed, scaled_in]));
+        assert_eq!((none.as_deref(), both.as_deref()), (None, Some("failed its own health check")));
+    }
 
     #[test]
     fn a_task_listens_where_its_definition_maps_a_port() {

@@ -283,14 +283,14 @@ impl Runner<'_> {
                 let started = own.iter().filter(|one| !self.watch.foreign.contains(&one.id)).count();
                 let shown = truth::shown(&mut world, &commit.repository, &commit.sha, self.plan.set_up.is_app);
                 let context = format!("codepipeline/{}", pipeline.name);
-                let said = shown.get(&context).map(|(state, text)| format!("{state}: {text}"));
+                let said = shown.get(&context).map(|told| format!("{}: {}", told.state, told.text));
                 let was_denied = self.watch.denied_starts.contains(&(pipeline.name.clone(), commit.sha.clone()));
                 match started {
                     0 if commit.is_forged || !commit.is_accepted => {}
                     // A worker that looked before it started has found what somebody else had started.
                     0 if !own.is_empty() => {}
                     0 if was_denied
-                        && shown.get(&context).is_some_and(|(state, _)| *state == crate::standin::State::Error) => {}
+                        && shown.get(&context).is_some_and(|told| told.state == crate::standin::State::Error) => {}
                     1 if !commit.is_forged => {}
                     n => self.watch.breach(format!(
                         "{:.7} was to be started once in {}, and was started {n} times; GitHub shows {said:?}",
@@ -300,13 +300,19 @@ impl Runner<'_> {
                 if !commit.is_forged && !commit.is_accepted {
                     self.watch.breach(format!("the push of {:.7} was never accepted", commit.sha));
                 }
-                if let Some(execution) = own.iter().max_by_key(|one| one.started) {
+                // Of what somebody else has started nobody knows the commit before its source is there.
+                let foreign = &self.watch.foreign;
+                let is_known = |one: &&&ExecutionView| {
+                    !foreign.contains(&one.id) || one.stage("Source").is_none_or(|status| status == "Succeeded")
+                };
+                if let Some(execution) = own.iter().filter(is_known).max_by_key(|one| one.started) {
                     let is_only = own.len() == 1;
                     for untruth in truth::untruths(&mut world, pipeline, execution, is_only, self.plan.set_up.is_app) {
                         self.watch.breach(format!("{:.7}: {untruth}", commit.sha));
                     }
                 }
             }
+            self.watch.judge_successes(&mut world, pipeline, &executions);
             all.extend(executions);
         }
         self.watch.bounds(&all, now);

@@ -30,6 +30,9 @@ impl Plan {
                 let what = What::Stop { pipeline, abandon: draw.bool() };
                 incidents.push(Incident { number: 0, at: Duration::from_millis(at), what });
             }
+            for (after, what) in sequel(&mut draw, pipeline, commit, &course) {
+                incidents.push(Incident { number: 0, at: Duration::from_millis(at + after), what });
+            }
             let what = What::Push { pipeline, commit, course };
             incidents.push(Incident { number: 0, at: Duration::from_millis(at), what });
         }
@@ -104,6 +107,8 @@ fn course(draw: &mut Rng) -> Course {
             let after = draw.u64(20..=150);
             let undone_in = draw.u64(10..=90);
             let action = match draw.u8(..3) {
+                // CodePipeline may call the service steady before ECS has given it up.
+                0 if draw.bool() => Action::Succeeds { after: draw.u64(5..=after) },
                 0 => Action::Succeeds { after: after + undone_in + draw.u64(5..=900) },
                 1 => Action::Fails { after: after + draw.u64(1..=300) },
                 _ => Action::TimesOut { minutes: draw.u64(5..=20) },
@@ -114,6 +119,46 @@ fn course(draw: &mut Rng) -> Course {
         18 => Course::Overtaken { after: draw.u64(20..=100) },
         _ => Course::Skipped,
     }
+}
+
+/// What comes of a push, in milliseconds after it: what strikes blindly seldom hits the moments that matter.
+fn sequel(draw: &mut Rng, pipeline: usize, commit: usize, course: &Course) -> Vec<(u64, What)> {
+    let mut sequel = Vec::new();
+    let turns = turns(course);
+    if draw.u8(..) < 96 {
+        // What a worker has read is over when it wakes up.
+        let at = pick(draw, &turns) * 1000 + draw.u64(0..8000);
+        let fate = Fate::Freezes { at: moment(draw), lasts: seconds(draw, 5..=28) };
+        sequel.push((at, What::Worker(fate)));
+    }
+    let has_failed = matches!(course, Course::SourceFails | Course::BuildFails { .. } | Course::DeployFails { .. });
+    if has_failed && draw.bool() {
+        let after = turns.last().copied().unwrap_or_default() + draw.u64(10..=300);
+        sequel.push((after * 1000, What::Retry { pipeline, all_actions: draw.bool() }));
+    }
+    if draw.u8(..) < 24 {
+        sequel.push((draw.u64(10..=900) * 1000, What::Release { pipeline, commit }));
+    }
+    sequel
+}
+
+/// About when the stages of a run begin and end, in seconds after the push.
+fn turns(course: &Course) -> Vec<u64> {
+    const SOURCE: u64 = 4;
+    let stages: &[u64] = match course {
+        Course::Well { build, deploy } => &[SOURCE, *build, *deploy],
+        Course::BuildFails { after, .. } => &[SOURCE, *after],
+        Course::DeployFails { after } => &[SOURCE, 20, *after],
+        Course::RolledBack { after, undone_in, .. } => &[SOURCE, 15, *after, *undone_in],
+        Course::Recovers { after } | Course::Overtaken { after } => &[SOURCE, 15, *after],
+        Course::Skipped => &[SOURCE, 15],
+        Course::SourceFails | Course::BuildHangs => &[SOURCE],
+    };
+    let ends = stages.iter().scan(0, |end, lasts| {
+        *end += lasts;
+        Some(*end)
+    });
+    ends.collect()
 }
 
 fn trouble(draw: &mut Rng, pipelines: usize, commits: usize) -> What {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::plan::{DEPLOYS_IN, PipelinePlan};
 use crate::domain::time::Timestamp;
-use crate::standin::{CheckRun, DeploymentView, ExecutionView, PostedStatus, State, World};
+use crate::standin::{CheckRun, DeploymentView, ExecutionView, PostedStatus, State, Status, World};
 
 /// Something that GitHub was told about a commit.
 #[derive(Clone, Debug)]
@@ -25,21 +25,25 @@ pub(super) struct Told {
 
 impl From<&PostedStatus> for Told {
     fn from(posted: &PostedStatus) -> Self {
-        let link = posted.status.target_url.as_deref().unwrap_or_default();
-        let execution = link.split_once("/executions/").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
-        Self {
-            at: posted.at,
-            repository: posted.repository.clone(),
-            sha: posted.sha.clone(),
-            context: posted.status.context.clone(),
-            state: posted.status.state,
-            text: posted.status.description.clone().unwrap_or_default(),
-            execution: execution.map(str::to_owned),
-        }
+        Self::of_status(posted.at, &posted.repository, &posted.sha, &posted.status)
     }
 }
 
 impl Told {
+    fn of_status(at: Timestamp, repository: &str, sha: &str, status: &Status) -> Self {
+        let link = status.target_url.as_deref().unwrap_or_default();
+        let execution = link.split_once("/executions/").and_then(|(_, rest)| rest.split(['/', '?', '#']).next());
+        Self {
+            at,
+            repository: repository.to_owned(),
+            sha: sha.to_owned(),
+            context: status.context.clone(),
+            state: status.state,
+            text: status.description.clone().unwrap_or_default(),
+            execution: execution.map(str::to_owned),
+        }
+    }
+
     pub(super) fn of_check_run(at: Timestamp, repository: &str, run: &CheckRun) -> Self {
         let execution = run.external_id.split('/').next().filter(|id| !id.is_empty());
         Self {
@@ -71,6 +75,10 @@ fn state_of(run: &CheckRun) -> State {
 
 /// Deployments of one service that begin so close to each other can't be told apart by who looks at the service.
 const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// After so long a success of CodePipeline is believed which ECS does not confirm: a little less than the ten minutes
+/// that pipehook waits, for clocks that are off.
+const BELIEVED_AFTER: Duration = Duration::from_secs(9 * 60);
 
 /// What ECS made of a commit's deploy, as far as that is beyond doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,19 +147,37 @@ pub(super) fn lie_in(world: &mut World, pipelines: &[PipelinePlan], told: &Told)
 }
 
 /// What GitHub shows on a commit in the end, by context.
-pub(super) fn shown(world: &mut World, repository: &str, sha: &str, is_app: bool) -> BTreeMap<String, (State, String)> {
+pub(super) fn shown(world: &mut World, repository: &str, sha: &str, is_app: bool) -> BTreeMap<String, Told> {
+    let now = world.now();
     if is_app {
         let runs = world.github().latest_check_runs(repository, sha);
-        runs.into_values()
-            .map(|run| (run.name.clone(), (state_of(&run), run.output.title.unwrap_or_default())))
-            .collect()
+        runs.into_values().map(|run| (run.name.clone(), Told::of_check_run(now, repository, &run))).collect()
     } else {
         let latest = world.github().latest(repository, sha);
-        latest
-            .into_iter()
-            .map(|(context, status)| (context, (status.state, status.description.unwrap_or_default())))
-            .collect()
+        let told = |status| Told::of_status(now, repository, sha, &status);
+        latest.into_iter().map(|(context, status)| (context, told(status))).collect()
     }
+}
+
+/// A success that was told of a deploy before ECS had come to an end with it, which then was none.
+pub(super) fn hasty_success(
+    world: &mut World,
+    pipeline: &PipelinePlan,
+    execution: &ExecutionView,
+    told: &Told,
+) -> Option<String> {
+    let (name, stage) = told.place()?;
+    let sha = execution.commit.as_deref().unwrap_or_default();
+    let is_about_it = name == pipeline.name && stage.is_none_or(|stage| stage == DEPLOYS_IN);
+    let has_succeeded = execution.stage(DEPLOYS_IN) == Some("Succeeded");
+    // Of a commit that was deployed twice it can't be told here which time was meant.
+    let deployments = world.services().deployments("staging", &pipeline.name);
+    let is_only = deployments.iter().filter(|deployment| deployment.commit.as_deref() == Some(sha)).count() == 1;
+    // What ECS is still at after minutes is believed.
+    let is_patient = told.at.since(execution.updated) > BELIEVED_AFTER;
+    let was_undone = is_only && deploy_of(world, pipeline, sha) == Deploy::Failed;
+    let is_hasty = is_about_it && has_succeeded && !is_patient && was_undone;
+    is_hasty.then(|| format!("{} was told a success: \"{}\", and then ECS undid it", told.context, told.text))
 }
 
 /// Whether a link on the commit says which push has started the pipeline.
@@ -178,10 +204,14 @@ pub(super) fn untruths(
     let own = format!("codepipeline/{}", pipeline.name);
     let of_pipeline = |context: &str| context == own || context.starts_with(&format!("{own}/"));
     let mut found = Vec::new();
-    for (context, (state, text)) in held.iter().filter(|(context, _)| of_pipeline(context)) {
-        if *state == State::Pending {
-            found.push(format!("{context} is left pending: \"{text}\""));
+    for (context, told) in held.iter().filter(|(context, _)| of_pipeline(context)) {
+        if told.state == State::Pending {
+            found.push(format!("{context} is left pending: \"{}\"", told.text));
         }
+    }
+    if let Some(other) = held.get(&own).and_then(|told| told.execution.as_ref()).filter(|shown| **shown != execution.id)
+    {
+        found.push(format!("{own} tells of {other}, but {} began after it", execution.id));
     }
     let deploy = match execution.stage(DEPLOYS_IN) {
         Some("Skipped") | None => Deploy::Runs,
@@ -215,9 +245,9 @@ pub(super) fn untruths(
             // A stage that was skipped ran no action, and the pipeline's state tells of it only until the next run comes.
             None if is_skipped => {}
             None => found.push(format!("{context} is missing, but should be {wanted}")),
-            Some((State::Pending, _)) => {}
-            Some((state, _)) if allowed.contains(state) => {}
-            Some((state, text)) => {
+            Some(Told { state: State::Pending, .. }) => {}
+            Some(Told { state, .. }) if allowed.contains(state) => {}
+            Some(Told { state, text, .. }) => {
                 found.push(format!("{context} is {state}: \"{text}\", but should be one of {allowed:?}; {deploy:?}"));
             }
         }
@@ -237,7 +267,7 @@ pub(super) fn untruths(
         return found;
     }
     let reached = |stage: &str| execution.stages.iter().any(|one| one.name == stage && one.status.is_some());
-    for (context, (state, text)) in &held {
+    for (context, Told { state, text, .. }) in &held {
         let stage = context.strip_prefix(&own).and_then(|rest| rest.strip_prefix('/'));
         if let Some(stage) = stage.filter(|stage| !reached(stage))
             && !matches!(state, State::Error | State::Failure | State::Pending)

@@ -5,12 +5,12 @@ use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
 use super::log::Log;
-use super::plan::{SetUp, What};
+use super::plan::{PipelinePlan, SetUp, What};
 use super::run::BEGINNING;
 use super::truth::{self, Told};
 use super::{Verdict, deeds};
 use crate::domain::time::Timestamp;
-use crate::standin::{ExecutionView, World};
+use crate::standin::{Call, ExecutionView, State, World};
 
 /// What leaves it open whether something has been done, or has two workers do it.
 const IN_DOUBT: [&str; 12] = [
@@ -38,6 +38,9 @@ const POSTS: u64 = 12;
 const CALLS: u64 = 600;
 const CALLS_A_MINUTE: u64 = 30;
 
+/// A secondary limit of GitHub's is waited for this long at least, by clocks that are off by two seconds at most.
+const LIMITED_FOR: Duration = Duration::from_secs(60 - 4);
+
 /// A message whose answer was lost is sent again, and what it asks for is done twice until both meet.
 const CALLS_IN_DOUBT: u64 = 12;
 
@@ -50,6 +53,11 @@ pub(super) struct Watch {
     statuses_seen: usize,
     checks_seen: usize,
     posts: BTreeMap<(String, String), u32>,
+    /// The successes that GitHub was told, by execution.
+    successes: Vec<(String, Told)>,
+    /// Until when GitHub has forbidden to be asked, and about which commit that was said, where the next message that
+    /// is sent about it has to obey.
+    limited: Option<(Timestamp, String)>,
     posted: u64,
     /// Executions that somebody else has started.
     pub(super) foreign: BTreeSet<String>,
@@ -108,7 +116,7 @@ impl Watch {
 
     /// Takes in what has happened since the last look.
     pub(super) fn look(&mut self, world: &mut World, set_up: &SetUp) {
-        self.read_the_journal(world);
+        self.read_the_journal(world, set_up);
         let mut told: Vec<Told> = Vec::new();
         let (posted, seen) = world.github().posted_since(self.statuses_seen);
         told.extend(posted.iter().map(Told::from));
@@ -125,6 +133,9 @@ impl Watch {
             self.digest.write(told.context.as_bytes());
             if let Some(execution) = &told.execution {
                 *self.posts.entry((execution.clone(), told.context.clone())).or_default() += 1;
+                if told.state == State::Success {
+                    self.successes.push((execution.clone(), told.clone()));
+                }
             }
             if let Some(lie) = truth::lie_in(world, &set_up.pipelines, &told) {
                 self.breach(format!("at {}: {lie}", told.at.as_millis()));
@@ -132,8 +143,12 @@ impl Watch {
         }
     }
 
-    fn read_the_journal(&mut self, world: &mut World) {
+    fn read_the_journal(&mut self, world: &mut World, set_up: &SetUp) {
         for call in world.journal() {
+            // What several workers do at the same time can't be told apart here.
+            if set_up.workers == 1 {
+                self.judge_patience(call);
+            }
             *self.calls.entry(call.service).or_default() += 1;
             self.digest.write(call.operation.as_bytes());
             self.digest.write_u64(call.at.as_millis());
@@ -160,6 +175,42 @@ impl Watch {
             }
         }
         world.clear_journal();
+    }
+
+    /// Whoever was told by GitHub to wait comes back when that is over, and not before.
+    fn judge_patience(&mut self, call: &Call) {
+        let commit = call.path.split('/').find(|part| part.len() == 40);
+        match (call.service, call.fault) {
+            ("github", Some("secondary limit")) => {
+                self.limited = commit.map(|sha| (call.at + LIMITED_FOR, sha.to_owned()));
+            }
+            ("github", _) => {}
+            ("sqs", None) if call.operation == "SendMessage" => {
+                let body = call.request["MessageBody"].as_str().unwrap_or_default();
+                let Some((until, _)) = self.limited.take().filter(|(_, sha)| body.contains(sha.as_str())) else {
+                    return;
+                };
+                let retry = serde_json::from_str(body).map(|body: serde_json::Value| body["retry"].clone());
+                let not_before = retry.ok().filter(|retry| retry.is_object()).map(|retry| retry["not_before"].as_u64());
+                if let Some(not_before) = not_before
+                    && Timestamp::from_millis(not_before.unwrap_or_default()) < until
+                {
+                    self.breach(format!("GitHub's limit is not waited for until {}: {body}", until.as_millis()));
+                }
+            }
+            _ => self.limited = None,
+        }
+    }
+
+    /// Whether a success was told of what ECS undid later.
+    pub(super) fn judge_successes(&mut self, world: &mut World, pipeline: &PipelinePlan, executions: &[ExecutionView]) {
+        let told = self.successes.iter().filter_map(|(id, told)| {
+            let execution = executions.iter().find(|execution| execution.id == *id)?;
+            truth::hasty_success(world, pipeline, execution, told)
+        });
+        for hasty in told.collect::<Vec<_>>() {
+            self.breach(hasty);
+        }
     }
 
     fn count_of(&self, kinds: &[&str]) -> u64 {
@@ -207,7 +258,7 @@ impl Watch {
     }
 }
 
-fn summary(call: &crate::standin::Call) -> String {
+fn summary(call: &Call) -> String {
     let fault = call.fault.map(|fault| format!(" ({fault})")).unwrap_or_default();
     format!("        {} {} -> {}{fault}", call.service, call.operation, call.status)
 }

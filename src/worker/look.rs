@@ -140,7 +140,7 @@ impl Worker {
             // A second one meets it when it wakes.
             return self.adopt(message, run).await;
         }
-        if snapshot.is_unconfirmed() {
+        if is_followed && snapshot.is_unconfirmed() {
             // The chain remembers what it saw of the rollout; this reading knows nothing of it.
             return Ok(());
         }
