@@ -264,6 +264,14 @@ fn of_history(service: &Service, own: &ServiceDeployment, action: &ActionRun, no
         ServiceDeploymentStatus::Successful => Progress::Runs { since: own.finished.unwrap_or(now) },
         ServiceDeploymentStatus::RollingBack => Progress::Failed { rolling_back_to: own.rollback_to.clone() },
         ServiceDeploymentStatus::RolledBack => Progress::RolledBack { to: own.rollback_to.clone() },
+        // One that a later deploy has taken the place of says nothing of it; CodePipeline does, once the action ends.
+        ServiceDeploymentStatus::Stopped if is_overtaken(service, own) => {
+            if action.is_over() {
+                Progress::Unconfirmed
+            } else {
+                Progress::Rolling { lifecycle: None }
+            }
+        }
         ServiceDeploymentStatus::RollbackFailed | ServiceDeploymentStatus::Stopped => {
             Progress::Failed { rolling_back_to: None }
         }
@@ -278,6 +286,14 @@ fn of_history(service: &Service, own: &ServiceDeployment, action: &ActionRun, no
         cause: None,
         address: None,
     }
+}
+
+/// Whether the service is on its way to a later revision, or was.
+fn is_overtaken(service: &Service, own: &ServiceDeployment) -> bool {
+    let is_later =
+        |other: Option<&Revision>| other.zip(own.revision.as_ref()).is_some_and(|(one, own)| one.is_after(own));
+    let primary = service.deployments.iter().find(|one| one.is_primary).and_then(|one| one.revision.as_ref());
+    is_later(primary) || service.history.iter().any(|one| is_later(one.revision.as_ref()))
 }
 
 /// Nothing that ECS lists is the action's own: it has not begun, or is gone already.

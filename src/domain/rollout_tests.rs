@@ -247,6 +247,18 @@ fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
 }
 
 #[test]
+fn a_deploy_that_was_stopped_for_a_later_one_has_not_failed() {
+    let stopped = |status, running_now: u32| {
+        let history = vec![history(ServiceDeploymentStatus::Stopped, None)];
+        let primary = primary(deployment(running_now, BEGAN + 60, RolloutState::InProgress));
+        judge(&Service { history, ..service(&[primary]) }, &action(status), None, at(1070)).progress
+    };
+    assert_eq!(stopped(ActionStatus::Succeeded, 43), Progress::Unconfirmed);
+    assert_eq!(stopped(ActionStatus::InProgress, 43), Progress::Rolling { lifecycle: None });
+    assert_eq!(stopped(ActionStatus::Succeeded, 41), Progress::Failed { rolling_back_to: None });
+}
+
+#[test]
 fn the_history_is_asked_only_where_it_is_needed() {
     let new = primary(deployment(42, BEGAN + 3, RolloutState::InProgress));
     let rolling = service(&[new.clone(), deployment(41, 10, RolloutState::Completed)]);

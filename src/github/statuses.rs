@@ -1,6 +1,9 @@
 //! Commit statuses, and the commit behind a tag.
 
-use http::Method;
+use std::collections::HashMap;
+
+use http::{Method, StatusCode};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::error::{GitHubError, decode};
@@ -69,7 +72,12 @@ impl GitHub {
         let path = format!("/repos/{repository}/statuses/{commit}");
         let state = report.state.as_str();
         let body = NewStatus { state, target_url, description: &report.description, context: &report.context };
-        self.write(repository, Method::POST, &path, &body).await.map(|_| ())
+        let answer = self.write(repository, Method::POST, &path, &body).await?;
+        // A proxy on the way may answer in GitHub's place, and nobody would post it again.
+        if answer.status == StatusCode::CREATED {
+            return Ok(());
+        }
+        decode::<HashMap<String, IgnoredAny>>(&answer.body).map(|_| ()).map_err(GitHubError::of_write)
     }
 
     /// The commit that an annotated tag's object leads to; a commit leads to itself.

@@ -289,6 +289,17 @@ async fn what_became_of_a_write_may_be_unknown_but_not_of_one_that_never_left() 
 }
 
 #[tokio::test]
+async fn a_status_counts_as_posted_only_where_github_says_so() {
+    let scene = Scene::new();
+    let github = scene.client("ghp_person");
+    scene.world().faults().next("github", "POST /repos/{owner}/{repo}/statuses/{sha}", 1, Fault::Nonsense);
+    let (repository, sha, report) = (repository(), sha(), report());
+    let post = || github.post_status(&repository, &sha, &report, None);
+    assert!(matches!(post().await, Err(GitHubError::Uncertain(_))), "a proxy has answered");
+    assert!(post().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_deployment_is_made_in_spite_of_pending_statuses_and_found_again() {
     let scene = Scene::new();
     for github in [scene.app(), scene.client("ghp_person")] {

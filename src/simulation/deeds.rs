@@ -306,8 +306,9 @@ impl Runner<'_> {
                     !foreign.contains(&one.id) || one.stage("Source").is_none_or(|status| status == "Succeeded")
                 };
                 if let Some(execution) = own.iter().filter(is_known).max_by_key(|one| one.started) {
-                    let is_only = own.len() == 1;
-                    for untruth in truth::untruths(&mut world, pipeline, execution, is_only, self.plan.set_up.is_app) {
+                    let without_ecs = self.watch.without_ecs.contains(&execution.id);
+                    let seen = truth::Seen { is_only: own.len() == 1, without_ecs };
+                    for untruth in truth::untruths(&mut world, pipeline, execution, seen, self.plan.set_up.is_app) {
                         self.watch.breach(format!("{:.7}: {untruth}", commit.sha));
                     }
                 }
@@ -315,7 +316,7 @@ impl Runner<'_> {
             self.watch.judge_successes(&mut world, pipeline, &executions);
             all.extend(executions);
         }
-        self.watch.bounds(&all, now);
+        self.watch.bounds(&all, now, &self.plan.set_up);
     }
 }
 

@@ -101,17 +101,24 @@ fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
     if own().any(|own| deployments.iter().filter(is_other).any(|other| at_once(own, other))) {
         return Deploy::Open;
     }
+    let runs = |deployment: &DeploymentView| deployment.status == "SUCCESSFUL";
     match own().next_back().map(|deployment| deployment.status) {
         None => Deploy::NeverCame,
-        // A commit that was deployed twice is looked at for its best.
-        Some(_) if own().any(|deployment| deployment.status == "SUCCESSFUL") => Deploy::Runs,
+        Some(_) if own().all(runs) => Deploy::Runs,
+        // Of a commit that was deployed twice it can't be told here which time was meant.
+        Some(_) if own().any(runs) => Deploy::Open,
         Some("ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED") => Deploy::Failed,
         Some(_) => Deploy::Open,
     }
 }
 
 /// Whether what GitHub was just told may be said at all.
-pub(super) fn lie_in(world: &mut World, pipelines: &[PipelinePlan], told: &Told) -> Option<String> {
+pub(super) fn lie_in(
+    world: &mut World,
+    pipelines: &[PipelinePlan],
+    told: &Told,
+    is_ecs_silent: bool,
+) -> Option<String> {
     let (name, stage) = told.place()?;
     let Some(pipeline) = pipelines.iter().find(|pipeline| pipeline.name == name) else {
         return Some(format!("{} is about a pipeline that does not exist", told.context));
@@ -137,7 +144,8 @@ pub(super) fn lie_in(world: &mut World, pipelines: &[PipelinePlan], told: &Told)
     let status = stage.map_or(Some(view.status), |stage| view.stage(stage));
     let deploys = stage.is_none_or(|stage| stage == DEPLOYS_IN) && view.stage(DEPLOYS_IN) == Some("Succeeded");
     match status {
-        Some("Succeeded") if deploys => match deploy_of(world, pipeline, &told.sha) {
+        // Where ECS can't be asked, CodePipeline's word has to do.
+        Some("Succeeded") if deploys && !is_ecs_silent => match deploy_of(world, pipeline, &told.sha) {
             Deploy::Failed => Some(format!("{} is told a success: \"{}\", but ECS undid it", told.context, told.text)),
             _ => None,
         },
@@ -191,12 +199,21 @@ pub(super) fn is_marked(world: &mut World, pipeline: &PipelinePlan, sha: &str) -
     links.any(|(context, link)| context.starts_with(&own) && link.contains("#push="))
 }
 
+/// Under which circumstances an execution is judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// No other execution builds its commit.
+    pub(super) is_only: bool,
+    /// Its success was told while ECS could not be asked.
+    pub(super) without_ecs: bool,
+}
+
 /// What is not true in the end of what GitHub shows for the newest execution of a commit.
 pub(super) fn untruths(
     world: &mut World,
     pipeline: &PipelinePlan,
     execution: &ExecutionView,
-    is_only: bool,
+    seen: Seen,
     is_app: bool,
 ) -> Vec<String> {
     let sha = execution.commit.clone().unwrap_or_default();
@@ -215,6 +232,7 @@ pub(super) fn untruths(
     }
     let deploy = match execution.stage(DEPLOYS_IN) {
         Some("Skipped") | None => Deploy::Runs,
+        Some(_) if seen.without_ecs => Deploy::Open,
         Some(_) => deploy_of(world, pipeline, &sha),
     };
     let superseded = if pipeline.superseded_fails { State::Failure } else { State::Error };
@@ -262,7 +280,7 @@ pub(super) fn untruths(
         };
         expect(&format!("{own}/{}", stage.name), wanted, stage.name == DEPLOYS_IN, status == "Skipped");
     }
-    if !is_only {
+    if !seen.is_only {
         // What an earlier run of the commit has reached stays as it was.
         return found;
     }

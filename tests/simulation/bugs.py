@@ -97,9 +97,6 @@ BUGS = [
     ("messages that failed are acknowledged", 59, "src/worker/mod.rs",
      "        failed.extend(done.into_iter().flatten());",
      "        failed.extend(done.into_iter().flatten().filter(|_| !BUG));"),
-    ("a deploy that ECS can't be asked about is a success", 0, "src/worker/behind.rs",
-     "        let keeps = known.is_failed()",
-     "        let progress = if BUG { Progress::Unreadable } else { progress };\n        let keeps = !BUG && known.is_failed()"),
 ]
 
 # After so many seeds a bug counts as not seen.
