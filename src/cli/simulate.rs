@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Error;
-use crate::simulation::{KINDS, Plan, Verdict, shrink, simulate};
+use crate::simulation::{Crowd, KINDS, Plan, Verdict, follow_crowd, shrink, simulate};
 
 /// With so many seeds, each kind of trouble has struck.
 const ENOUGH_TO_SEE_ALL: u64 = 2_000;
@@ -27,6 +27,7 @@ Examples:
   pipehook simulate --from 1 --seeds 200     two hundred that are always the same
   pipehook simulate --seed 4711              one story, told call by call
   pipehook simulate --seed 4711 --only 0,3   the same with only these of its incidents
+  pipehook simulate --crowd 10000            ten thousand executions at the same time, and what following them takes
 
 Exits with 1 where a promise was not kept, and then says how to see it again.")]
 pub(super) struct Arguments {
@@ -42,6 +43,12 @@ pub(super) struct Arguments {
     /// With --seed: only these of its incidents, by their numbers
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "seed")]
     only: Option<Vec<usize>>,
+    /// Follows so many executions at the same time, in which nothing goes wrong, and measures that
+    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "from", "seed"])]
+    crowd: Option<NonZero<usize>>,
+    /// With --crowd: how many workers there are at most at the same time
+    #[arg(long, value_name = "N", requires = "crowd", default_value = "5")]
+    workers: NonZero<usize>,
     /// How many at the same time; without it, as many as there are processors
     #[arg(long, value_name = "N")]
     jobs: Option<NonZero<usize>>,
@@ -88,9 +95,10 @@ impl Total {
 
 impl Arguments {
     pub(super) fn run(self) -> Result<(), Error> {
-        match self.seed {
-            Some(seed) => self.tell(seed),
-            None => self.run_many(),
+        match (self.crowd, self.seed) {
+            (Some(executions), _) => self.follow(executions.get()),
+            (_, Some(seed)) => self.tell(seed),
+            _ => self.run_many(),
         }
     }
 
@@ -110,6 +118,49 @@ impl Arguments {
         };
         show().map_err(Error::Output)?;
         if verdict.breaches.is_empty() { Ok(()) } else { Err(Error::Breached(verdict.breaches)) }
+    }
+
+    fn follow(&self, executions: usize) -> Result<(), Error> {
+        let began = Instant::now();
+        let followed = follow_crowd(executions, self.workers.get());
+        let (verdict, crowd) = followed.map_err(|error| Error::SetUp(error.to_string()))?;
+        self.show_crowd(executions, began.elapsed(), &verdict, &crowd).map_err(Error::Output)?;
+        if verdict.breaches.is_empty() { Ok(()) } else { Err(Error::Breached(verdict.breaches)) }
+    }
+
+    fn show_crowd(&self, executions: usize, took: Duration, verdict: &Verdict, crowd: &Crowd) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let lags = [500, 990, 1000].map(|share| crowd.lag(share).as_secs_f64());
+        if self.json {
+            let told = json!({
+                "executions": executions, "workers": self.workers, "seconds": took.as_secs_f64(),
+                "simulated_minutes": verdict.lasted.as_secs() / 60, "changes": crowd.lags.len(), "unseen": crowd.unseen,
+                "lag": {"half": lags[0], "of_a_hundred_99": lags[1], "longest": lags[2]},
+                "calls_in_the_busiest_minute": crowd.busiest, "messages": crowd.messages, "resident": crowd.resident,
+                "posted": verdict.posted, "breaches": verdict.breaches,
+            });
+            return writeln!(out, "{told}");
+        }
+        writeln!(
+            out,
+            "{executions} executions at the same time, {} workers, {} minutes, told in {} statuses; simulated in {:.0} s",
+            self.workers,
+            verdict.lasted.as_secs() / 60,
+            verdict.posted,
+            took.as_secs_f64()
+        )?;
+        let [half, most, longest] = lags;
+        let (changes, unseen) = (crowd.lags.len(), crowd.unseen);
+        writeln!(
+            out,
+            "from a change to its status: {half:.1} s for half of {changes}, {most:.1} s for 99 of 100, {longest:.1} s at \
+             most; {unseen} were over before they were seen"
+        )?;
+        let busiest: Vec<_> = crowd.busiest.iter().map(|(service, calls)| format!("{service} {calls}")).collect();
+        writeln!(out, "calls in the busiest minute: {}", busiest.join(", "))?;
+        writeln!(out, "messages on the queue at the same time, at most: {}", crowd.messages)?;
+        let megabytes: Vec<_> = crowd.resident.iter().map(|bytes| format!("{}", bytes / 1_000_000)).collect();
+        writeln!(out, "memory of the process after each minute, in MB: {}", megabytes.join(" "))
     }
 
     fn run_many(&self) -> Result<(), Error> {

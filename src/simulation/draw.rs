@@ -80,6 +80,7 @@ fn set_up(draw: &mut Rng) -> SetUp {
             name,
             repository: repository.to_owned(),
             mode,
+            deploys: true,
             has_approval: draw.u8(..) < 64,
             stops_failed_rollout: draw.u8(..) < 64,
             superseded_fails: draw.u8(..) < 64,
@@ -235,7 +236,8 @@ fn fault(draw: &mut Rng) -> (&'static str, Fault) {
         7..9 => Fault::LostAfter,
         9 => Fault::Delay(Duration::from_millis(draw.u64(500..=12_000))),
         10 => match service {
-            "github" => Fault::LandsLate(Duration::from_millis(draw.u64(500..=30_000))),
+            // GitHub ends what takes longer than 10 s.
+            "github" => Fault::LandsLate(Duration::from_millis(draw.u64(500..=10_000))),
             _ => Fault::AccessDenied,
         },
         _ => match (service, draw.u8(..5)) {

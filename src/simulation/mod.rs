@@ -4,6 +4,7 @@
 //! memory, and tokio's clock jumps to whatever happens next. So hours take milliseconds, and the same seed is the same
 //! story each time.
 
+mod crowd;
 mod deeds;
 mod draw;
 mod log;
@@ -18,6 +19,7 @@ mod wires;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use crowd::Crowd;
 pub use plan::{Incident, KINDS, Plan, What};
 pub use shrink::shrink;
 
@@ -64,9 +66,23 @@ impl Verdict {
 /// # Errors
 /// Where no runtime can be made.
 pub fn simulate(plan: &Plan, tells: bool) -> std::io::Result<Verdict> {
+    carry_out(plan, |log| Watch::new(log, tells), tells).map(|(verdict, _)| verdict)
+}
+
+/// Follows so many executions at the same time, with at most so many workers, and measures what that takes.
+///
+/// # Errors
+/// Where no runtime can be made.
+pub fn follow_crowd(executions: usize, workers: usize) -> std::io::Result<(Verdict, Crowd)> {
+    let plan = Plan::crowd(executions, workers);
+    let (verdict, crowd) = carry_out(&plan, Watch::of_crowd, false)?;
+    Ok((verdict, crowd.unwrap_or_default()))
+}
+
+fn carry_out(plan: &Plan, watch: impl FnOnce(Log) -> Watch, tells: bool) -> std::io::Result<(Verdict, Option<Crowd>)> {
     // The SDK draws its delays from this thread's generator.
     fastrand::seed(plan.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     let (log, _guard) = Log::of(plan.seed, tells);
-    Ok(runtime.block_on(async { Runner::new(plan, Watch::new(log, tells)).await.finish().await }))
+    Ok(runtime.block_on(async { Runner::new(plan, watch(log)).await.finish().await }))
 }

@@ -44,6 +44,8 @@ pub struct PipelinePlan {
     pub name: String,
     pub repository: String,
     pub mode: PipelineMode,
+    /// Whether it has a stage that deploys.
+    pub deploys: bool,
     pub has_approval: bool,
     pub stops_failed_rollout: bool,
     /// Whether runs that were replaced are shown as a failure, and not as an error.
@@ -61,11 +63,14 @@ impl PipelinePlan {
     pub(super) fn spec(&self) -> PipelineSpec {
         let deploy = ActionSpec::ecs_deploy("Deploy", "staging", &self.name).run_order(2);
         let approval = self.has_approval.then(|| ActionSpec::approval("Approve"));
-        PipelineSpec::new(&self.name)
+        let spec = PipelineSpec::new(&self.name)
             .mode(self.mode)
             .stage(StageSpec::new("Source", [ActionSpec::github_source("Source", &self.repository, BRANCH)]))
-            .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", &self.name)]))
-            .stage(StageSpec::new(DEPLOYS_IN, approval.into_iter().chain([deploy])))
+            .stage(StageSpec::new("Build", [ActionSpec::code_build("Build", &self.name)]));
+        if !self.deploys {
+            return spec;
+        }
+        spec.stage(StageSpec::new(DEPLOYS_IN, approval.into_iter().chain([deploy])))
     }
 
     pub(super) fn route(&self) -> String {

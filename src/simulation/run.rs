@@ -12,6 +12,7 @@ use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
 use tokio::time::{sleep_until, timeout};
 
+use super::crowd::Crowd;
 use super::plan::{BRANCH, Plan, What};
 use super::sandbox::{End, Fate, Fated};
 use super::watch::Watch;
@@ -35,6 +36,9 @@ const GITHUB_WAITS: Duration = Duration::from_secs(10);
 
 /// When somebody has noticed a failed delivery and sends it again.
 const REDELIVERED_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// As many messages Lambda gives to a worker at once.
+const BATCH: usize = 10;
 
 /// The App of those stories that have one.
 pub(super) const APP: u64 = 4711;
@@ -151,6 +155,10 @@ impl<'a> Runner<'a> {
         let setup = Setup { routes: &routes, webhook_secret: &self.secrets[0], github_token: &token };
         account::set_up(&mut world, now, &github_api_url(), &setup);
         world.queues().shuffle(set_up.is_shuffled);
+        if self.watch.crowd.is_some() {
+            // What GitHub allows in an hour ends before that. A GitHub Enterprise Server has no such limit by default.
+            world.github().set_quota(u64::MAX);
+        }
         for pipeline in &set_up.pipelines {
             world.github().add_repository(&pipeline.repository, BRANCH);
             world.github().accept_any_commit(&pipeline.repository, true);
@@ -292,16 +300,17 @@ impl<'a> Runner<'a> {
         while self.busy < self.plan.set_up.workers {
             let wires = self.wires.clone();
             let mut world = wires.world();
-            if !world.queues().has_visible(now, QUEUE) {
+            let visible = world.queues().count_visible(now, QUEUE);
+            if visible == 0 {
                 self.filling = None;
                 return;
             }
             let since = *self.filling.get_or_insert(now);
-            if now < since + self.plan.set_up.batch_window {
+            if now < since + self.plan.set_up.batch_window && visible < BATCH {
                 return;
             }
             self.filling = None;
-            let Some(batch) = world.poll_mapping(now, QUEUE, 10) else { return };
+            let Some(batch) = world.poll_mapping(now, QUEUE, BATCH) else { return };
             drop(world);
             self.invoke(batch);
         }
@@ -353,7 +362,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Carries the plan out and says what was wrong.
-    pub(super) async fn finish(mut self) -> Verdict {
+    pub(super) async fn finish(mut self) -> (Verdict, Option<Crowd>) {
         self.run().await;
         // What could not be handled waits for somebody who puts it back, and then it can.
         let mut redrives = 0;
@@ -371,7 +380,8 @@ impl<'a> Runner<'a> {
         self.check_the_end();
         let wires = self.wires.clone();
         let lasted = wires.now().since(BEGINNING);
-        self.watch.verdict(lasted)
+        let crowd = self.watch.crowd.take().map(|crowd| crowd.finish(&mut wires.world(), &self.plan.set_up.pipelines));
+        (self.watch.verdict(lasted), crowd)
     }
 }
 

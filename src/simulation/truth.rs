@@ -73,7 +73,7 @@ fn state_of(run: &CheckRun) -> State {
     }
 }
 
-/// Deployments of one service that begin so close to each other can't be told apart by who looks at the service.
+/// What happens so close to each other can't be told apart by who looks at it.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// After so long a success of CodePipeline is believed which ECS does not confirm: a little less than the ten minutes
@@ -95,10 +95,7 @@ fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
     let deployments = world.services().deployments("staging", &pipeline.name);
     let own = || deployments.iter().filter(|deployment| deployment.commit.as_deref() == Some(sha));
     let is_other = |deployment: &&DeploymentView| deployment.commit.as_deref() != Some(sha);
-    let at_once = |one: &DeploymentView, other: &DeploymentView| {
-        one.created.since(other.created).max(other.created.since(one.created)) < AT_ONCE
-    };
-    if own().any(|own| deployments.iter().filter(is_other).any(|other| at_once(own, other))) {
+    if own().any(|own| deployments.iter().filter(is_other).any(|other| at_once(own.created, other.created))) {
         return Deploy::Open;
     }
     let runs = |deployment: &DeploymentView| deployment.status == "SUCCESSFUL";
@@ -199,6 +196,16 @@ pub(super) fn is_marked(world: &mut World, pipeline: &PipelinePlan, sha: &str) -
     links.any(|(context, link)| context.starts_with(&own) && link.contains("#push="))
 }
 
+/// Whether another execution ended at about the same time: the workers that said so may not have known of each other.
+fn ends_with(world: &mut World, execution: &ExecutionView, other: &str) -> bool {
+    let other = world.pipelines().execution(other);
+    other.is_some_and(|other| at_once(execution.updated, other.updated))
+}
+
+fn at_once(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other).max(other.since(one)) < AT_ONCE
+}
+
 /// Under which circumstances an execution is judged.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
@@ -226,8 +233,9 @@ pub(super) fn untruths(
             found.push(format!("{context} is left pending: \"{}\"", told.text));
         }
     }
-    if let Some(other) = held.get(&own).and_then(|told| told.execution.as_ref()).filter(|shown| **shown != execution.id)
-    {
+    let speaks = held.get(&own).and_then(|told| told.execution.as_ref());
+    let other = speaks.filter(|other| **other != execution.id && !ends_with(world, execution, other));
+    if let Some(other) = other {
         found.push(format!("{own} tells of {other}, but {} began after it", execution.id));
     }
     let deploy = match execution.stage(DEPLOYS_IN) {

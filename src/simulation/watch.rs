@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 
+use super::crowd::Crowd;
 use super::log::Log;
 use super::plan::{PipelinePlan, SetUp, What};
 use super::run::BEGINNING;
@@ -72,11 +73,17 @@ pub(super) struct Watch {
     tells: bool,
     story: Vec<String>,
     digest: DefaultHasher,
+    pub(super) crowd: Option<Crowd>,
 }
 
 impl Watch {
     pub(super) fn new(log: Log, tells: bool) -> Self {
         Self { log, tells, ..Self::default() }
+    }
+
+    /// One that measures.
+    pub(super) fn of_crowd(log: Log) -> Self {
+        Self { crowd: Some(Crowd::default()), ..Self::new(log, false) }
     }
 
     pub(super) fn breach(&mut self, what: String) {
@@ -121,6 +128,9 @@ impl Watch {
     /// Takes in what has happened since the last look.
     pub(super) fn look(&mut self, world: &mut World, set_up: &SetUp) {
         self.read_the_journal(world, set_up);
+        if let Some(crowd) = &mut self.crowd {
+            crowd.look(world);
+        }
         let mut told: Vec<Told> = Vec::new();
         let (posted, seen) = world.github().posted_since(self.statuses_seen);
         told.extend(posted.iter().map(Told::from));
@@ -133,6 +143,9 @@ impl Watch {
                 format!("    GitHub: {:.7} {} {}: {}", told.sha, told.context, told.state, told.text)
             });
             self.posted += 1;
+            if let Some(crowd) = &mut self.crowd {
+                crowd.told(&told);
+            }
             self.digest.write(told.text.as_bytes());
             self.digest.write(told.context.as_bytes());
             if let Some(execution) = &told.execution {
@@ -156,6 +169,9 @@ impl Watch {
                 self.judge_patience(call);
             }
             *self.calls.entry(call.service).or_default() += 1;
+            if let Some(crowd) = &mut self.crowd {
+                crowd.call(call.service, call.at);
+            }
             self.digest.write(call.operation.as_bytes());
             self.digest.write_u64(call.at.as_millis());
             if call.service == "ecs" {
@@ -241,8 +257,9 @@ impl Watch {
         let calls: u64 = self.calls.values().sum();
         let minutes: u64 = executions.iter().map(|one| 1 + now.since(one.started).as_secs() / 60).sum();
         // Chains of wake-ups that were doubled become one in a batch, and without a window few batches hold two messages.
-        let in_doubt = if set_up.batch_window.is_zero() { 8 * in_doubt } else { in_doubt };
-        let most = CALLS * (1 + executions.len() as u64) + CALLS_A_MINUTE * minutes + CALLS_IN_DOUBT * in_doubt;
+        let chains = if set_up.batch_window.is_zero() { 1 + in_doubt.min(7) } else { 1 };
+        let most =
+            CALLS * (1 + executions.len() as u64) + CALLS_A_MINUTE * minutes * chains + CALLS_IN_DOUBT * in_doubt;
         if calls > most {
             self.breach(format!("{} executions of {minutes} minutes took {calls} calls", executions.len()));
         }

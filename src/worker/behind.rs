@@ -148,6 +148,7 @@ impl Worker {
     async fn look_behind(&self, actions: &mut [ActionRun], known: &[KnownRollout]) {
         for action in actions.iter_mut().filter(|action| action.is_worth_asking_about()) {
             let before = known.iter().find(|known| known.is_of(action)).and_then(KnownRollout::rollout);
+            let asked = self.clock.now();
             let read = tokio::time::timeout(TIMEOUT, self.work(action, before.as_ref())).await;
             let read = read.unwrap_or_else(|_| Err(Unread::ForNow(format!("no answer in {} s", TIMEOUT.as_secs()))));
             action.work = match read {
@@ -155,7 +156,7 @@ impl Worker {
                 Err(unread) => {
                     let (stage, name) = (&action.stage, &action.name);
                     tracing::warn!(stage, action = name, %unread, "what is behind the action can't be read");
-                    self.without(action, before, &unread)
+                    self.without(action, before, &unread, asked)
                 }
             };
         }
@@ -195,14 +196,15 @@ impl Worker {
     }
 
     /// What is known of a rollout that can't be read now. Where it can't be read at all, CodePipeline's word has to do.
-    fn without(&self, action: &ActionRun, before: Option<Rollout>, unread: &Unread) -> Option<Work> {
+    /// A sandbox may have been frozen while it waited for the answer: it counts when ECS was asked.
+    fn without(&self, action: &ActionRun, before: Option<Rollout>, unread: &Unread, asked: Timestamp) -> Option<Work> {
         let Some(Place::Service { service, .. }) = &action.place else { return None };
         if before.is_none() && matches!(unread, Unread::ForGood(_)) {
             return Some(Work::Rollout(Rollout::unknown(service, Progress::Unreadable)));
         }
         let has_answered = before.as_ref().is_some_and(|before| before.revision.is_some());
         let patience = if has_answered { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
-        let since = self.clock.now().since(action.updated);
+        let since = asked.since(action.updated);
         let progress = match action.status {
             ActionStatus::Succeeded if since < patience => Progress::Rolling { lifecycle: None },
             _ if action.is_over() => Progress::Unconfirmed,

@@ -105,11 +105,13 @@ impl Worker {
         let View { route, snapshot, commit, shown, is_followed } = view;
         let happening = job.happening;
         let is_final = snapshot.is_final();
+        // A success that ECS has yet to confirm is not over, and has to be looked at again.
+        let is_over = snapshot.is_settled();
         if happening == Happening::ExecutionResumed && is_final && !job.come_back {
             // The event was faster than what we read: nobody would notice that the run goes on.
             self.come_back(message, job, AFTER_START).await?;
         }
-        if !is_followed && !is_final {
+        if !is_followed && !is_over {
             let wait = match happening {
                 _ if job.come_back || happening == Happening::ExecutionResumed => None,
                 Happening::ExecutionStarted => Some(AFTER_START),
@@ -132,7 +134,7 @@ impl Worker {
             options: options.clone(),
             push: shown.push_of(&job.execution).map(str::to_owned),
         };
-        if !is_followed && !is_final {
+        if !is_followed && !is_over {
             return self.adopt(message, run).await;
         }
         if happening == Happening::ActionStarted && !is_final && snapshot.deploys_after_a_wait() {

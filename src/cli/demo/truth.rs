@@ -210,14 +210,14 @@ mod tests {
             variables: Vec::new(),
             started: Timestamp::default(),
             updated: Timestamp::default(),
-            stages: stages.map(|(name, status)| StageView { name: name.to_owned(), status }).to_vec(),
+            stages: stages.map(|(name, status)| StageView { name: name.to_owned(), status, started: None }).to_vec(),
         }
     }
 
     /// One that CodePipeline calls a success, with a stage that deploys.
     fn deployed() -> ExecutionView {
         let mut execution = execution(OLD, "Succeeded", [Some("Succeeded"), Some("Succeeded")]);
-        execution.stages.push(StageView { name: "Staging".to_owned(), status: Some("Succeeded") });
+        execution.stages.push(StageView { name: "Staging".to_owned(), status: Some("Succeeded"), started: None });
         execution
     }
 

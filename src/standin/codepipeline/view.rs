@@ -17,6 +17,8 @@ pub struct StageView {
     pub name: String,
     /// The API's status; `None` for a stage that the execution did not reach.
     pub status: Option<&'static str>,
+    /// When the execution came into it first.
+    pub started: Option<Timestamp>,
 }
 
 /// An execution as tests see it.
@@ -52,6 +54,7 @@ impl ExecutionView {
                 .map(|(spec, run)| StageView {
                     name: spec.name.clone(),
                     status: run.as_ref().map(|run| run.status.wire()),
+                    started: run.as_ref().map(|run| run.started),
                 })
                 .collect(),
         }

@@ -209,9 +209,10 @@ impl Sqs {
         self.views(queue, |message| message.available <= now)
     }
 
-    /// Whether a queue holds a message that can be received at `now`.
-    pub fn has_visible(&self, now: Timestamp, queue: &str) -> bool {
-        self.queues.get(queue).is_some_and(|queue| queue.messages.iter().any(|message| message.available <= now))
+    /// How many messages of a queue can be received at `now`.
+    pub fn count_visible(&self, now: Timestamp, queue: &str) -> usize {
+        let messages = self.queues.get(queue).map_or(&[][..], |queue| &queue.messages);
+        messages.iter().filter(|message| message.available <= now).count()
     }
 
     /// The messages that were received, are not deleted, and are not visible again.
