@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ssm::Client;
+use aws_sdk_ssm::config::Builder;
 use aws_sdk_ssm::error::DisplayErrorContext;
 use tokio::sync::Mutex;
 
+use crate::aws::own_retries;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::domain::time::Timestamp;
@@ -119,8 +121,9 @@ impl SettingsStore {
         let of = |wanted, variable| {
             if function == wanted { Source::from_env(variable, env) } else { None }
         };
+        let config = Builder::from(sdk_config).retry_partition(own_retries());
         Self {
-            client: Client::new(sdk_config),
+            client: Client::from_conf(config.build()),
             config: Source::from_env("PIPEHOOK_CONFIG", env),
             webhook_secret: of(Function::Webhook, "PIPEHOOK_WEBHOOK_SECRET"),
             github_token: of(Function::Worker, "PIPEHOOK_GITHUB_TOKEN"),

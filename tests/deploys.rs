@@ -10,8 +10,8 @@ use std::time::Duration;
 use common::Scene;
 use pipehook::local::sample;
 use pipehook::standin::{
-    ActionSpec, Answered, Build, BuildPhase, Cause, CircuitBreaker, EventFault, Fault, PipelineSpec, Rollout, Script,
-    ServiceSpec, StageSpec, Strategy, When,
+    ActionSpec, Answered, Build, BuildPhase, Cause, CircuitBreaker, EventFault, Fault, PipelineSpec, Release, Rollout,
+    Script, ServiceSpec, StageSpec, Strategy, When,
 };
 
 /// A push to the sample pipeline whose deploy goes like this, with a service like that.
@@ -214,6 +214,46 @@ async fn a_rollback_is_a_success_in_no_interleaving() {
             }
         }
     }
+}
+
+/// A run that pipehook did not start, and whose events all come so late; the commit that it builds.
+async fn released_with_late_events(rollout: Rollout, late: u64) -> (Scene, String) {
+    let (scene, _) = deploying(rollout.clone(), |service| service).await;
+    scene.run().await;
+    let sha = sample::sha("By hand");
+    let now = scene.now();
+    {
+        let mut world = scene.local.world();
+        world.faults().events(When::Always, EventFault::Delay(Duration::from_secs(late)));
+        world.pipelines().set_head(sample::PIPELINE, &sha);
+        world.pipelines().release_change(now, sample::PIPELINE, Release::StartPipelineExecution).unwrap();
+    }
+    scene.run().await;
+    (scene, sha)
+}
+
+#[tokio::test]
+async fn a_success_that_ecs_is_still_at_work_on_is_followed_by_whoever_hears_of_it_first() {
+    let rollout = Rollout::fails(150, Cause::Exits(1)).rolls_back_in(30).action_succeeds(20);
+    let (scene, sha) = released_with_late_events(rollout, 120).await;
+    insta::assert_snapshot!(scene.shows(&sha), @"
+    codepipeline/node-server failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 1
+    codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    codepipeline/node-server/Staging failure: Rollout failed: tasks failed (3 of 3); rolling back to :41; node-server exited with 1
+    ");
+}
+
+#[tokio::test]
+async fn a_run_is_told_though_it_was_over_before_anybody_heard_of_it() {
+    let rollout = Rollout::succeeds(60).overtaken_after(30);
+    let (scene, sha) = released_with_late_events(rollout, 20 * 60).await;
+    insta::assert_snapshot!(scene.shows(&sha), @"
+    codepipeline/node-server success: Deployed 573ad12 to staging in 2 m 38 s
+    codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    codepipeline/node-server/Staging success: Staging succeeded in 1 m 5 s
+    ");
 }
 
 #[tokio::test]

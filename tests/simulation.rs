@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // A test ends where something is not as it must be.
 
-use pipehook::simulation::{Plan, simulate};
+use std::time::Duration;
+
+use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
@@ -25,5 +27,16 @@ fn the_same_seed_is_the_same_story() {
         let [once, again] = [(); 2].map(|()| simulate(&Plan::draw(seed), false).unwrap());
         assert_eq!(once.digest, again.digest, "seed {seed}");
         assert_eq!((once.posted, once.lasted), (again.posted, again.lasted), "seed {seed}");
+    }
+}
+
+/// Made-up time: what the machine is busy with makes no difference.
+#[test]
+fn a_crowd_is_told_as_soon_as_one() {
+    let [(verdict, few), (_, many)] = [5, 50].map(|executions| follow_crowd(executions, 5).unwrap());
+    assert_eq!(verdict.breaches, Vec::<String>::new());
+    assert_eq!((few.lags.len(), few.unseen, many.lags.len(), many.unseen), (15, 0, 150, 0));
+    for crowd in [few, many] {
+        assert!(crowd.lag(1000) < Duration::from_secs(5), "{:?}", crowd.lag(1000));
     }
 }

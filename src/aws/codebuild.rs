@@ -1,8 +1,10 @@
 //! CodeBuild: what a build is at, and what it failed in.
 
 use aws_sdk_codebuild::Client;
+use aws_sdk_codebuild::config::Builder;
 use aws_sdk_codebuild::types::{self, PhaseContext, StatusType};
 
+use super::own_retries;
 pub use super::unread::Unread;
 use super::unread::{sort, timestamp};
 use crate::domain::build::{Build, Failure, Log, Phase, reason_of};
@@ -15,7 +17,8 @@ pub struct CodeBuild {
 
 impl CodeBuild {
     pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
-        Self { client: Client::new(sdk_config) }
+        let config = Builder::from(sdk_config).retry_partition(own_retries());
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// A build as it stands now.

@@ -1,12 +1,14 @@
 //! ECS: how the rollout of a service goes, and why its tasks stop.
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
     self, Deployment as EcsDeployment, DeploymentRolloutState, DeploymentStrategy, DesiredStatus,
     ServiceDeploymentStatus as EcsStatus, Task,
 };
 
+use super::own_retries;
 pub use super::unread::Unread;
 use super::unread::{sort, timestamp};
 use crate::domain::execution::ActionRun;
@@ -32,7 +34,8 @@ pub struct Ecs {
 
 impl Ecs {
     pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
-        Self { client: Client::new(sdk_config) }
+        let config = Builder::from(sdk_config).retry_partition(own_retries());
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// The service as it stands now, with its history where that is needed to judge what the action did.

@@ -28,6 +28,7 @@ use aws_config::environment::{EnvironmentVariableCredentialsProvider, Environmen
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_sdk_ssm::config::retry::RetryPartition;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
@@ -68,6 +69,12 @@ pub async fn sdk_config(patience: Patience) -> SdkConfig {
         .http_client(http_client)
         .load()
         .await
+}
+
+/// An account of retries for one client. The SDK's own is shared by all clients of the process, so that one that gets no
+/// answers would leave the others without retries where several run side by side, as in the tool.
+pub(crate) fn own_retries() -> RetryPartition {
+    RetryPartition::custom("pipehook").build()
 }
 
 /// A configuration with this much patience, and nothing else yet.

@@ -8,8 +8,10 @@ pub mod received;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::error::DisplayErrorContext;
 
+use crate::aws::own_retries;
 use message::Message;
 
 /// SQS takes delays of up to 15 minutes (botocore: `SendMessage`, 0 to 900 s).
@@ -34,7 +36,8 @@ pub enum SendError {
 
 impl Queue {
     pub fn new(sdk_config: &aws_config::SdkConfig, url: String) -> Self {
-        Self { client: Client::new(sdk_config), url }
+        let config = Builder::from(sdk_config).retry_partition(own_retries());
+        Self { client: Client::from_conf(config.build()), url }
     }
 
     /// The queue that `PIPEHOOK_QUEUE_URL` names. Where it is not set, every send fails and says so.

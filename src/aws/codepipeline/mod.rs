@@ -5,6 +5,7 @@ mod map;
 use std::collections::HashSet;
 
 use aws_sdk_codepipeline::Client;
+use aws_sdk_codepipeline::config::Builder;
 use aws_sdk_codepipeline::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_codepipeline::primitives::DateTime;
 use aws_sdk_codepipeline::types::{
@@ -14,7 +15,7 @@ use aws_sdk_codepipeline::types::{
 
 use map::{action, commit_of, execution_status, head, token_of, views};
 
-use super::unread;
+use super::{own_retries, unread};
 use crate::domain::execution::{ActionRun, Ending};
 use crate::domain::reading::{
     ExecutionHead, Reading, StageView, needs_definition, needs_ending, needs_newer, needs_stage_views,
@@ -49,7 +50,8 @@ pub struct CodePipeline {
 
 impl CodePipeline {
     pub fn new(sdk_config: &aws_config::SdkConfig) -> Self {
-        Self { client: Client::new(sdk_config) }
+        let config = Builder::from(sdk_config).retry_partition(own_retries());
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// Starts an execution, pinned to the commit where the request names a source action, and gives its id. With the
