@@ -247,7 +247,16 @@ impl Runner<'_> {
                 self.put_down(now + *lasts, Deed::Permit);
             }
             What::ForgetTokens => {
-                // It remembers for longer than it takes until GitHub shows which push has started what.
+                // It remembers for longer than it takes until GitHub shows which push has started what. Where neither can
+                // be asked, a push that is delivered again is started again.
+                let is_of_github = |what: &What| match what {
+                    What::NewToken { .. } | What::NoPermission { .. } => true,
+                    What::Outage { service, .. } | What::Calls { service, .. } => *service == "github",
+                    _ => false,
+                };
+                if self.plan.incidents.iter().any(|incident| is_of_github(&incident.what)) {
+                    return false;
+                }
                 let mut world = wires.world();
                 for pipeline in &self.plan.set_up.pipelines {
                     for commit in self.commits.iter().filter(|one| one.repository == pipeline.repository) {
@@ -303,7 +312,8 @@ impl Runner<'_> {
                 // Of what somebody else has started nobody knows the commit before its source is there.
                 let foreign = &self.watch.foreign;
                 let is_known = |one: &&&ExecutionView| {
-                    !foreign.contains(&one.id) || one.stage("Source").is_none_or(|status| status == "Succeeded")
+                    let has_source = one.stage("Source") == Some("Succeeded") || one.stage(DEPLOYS_IN).is_some();
+                    has_source || !foreign.contains(&one.id)
                 };
                 if let Some(execution) = own.iter().filter(is_known).max_by_key(|one| one.started) {
                     let without_ecs = self.watch.without_ecs.contains(&execution.id);
