@@ -309,11 +309,11 @@ impl Runner<'_> {
                 if !commit.is_forged && !commit.is_accepted {
                     self.watch.breach(format!("the push of {:.7} was never accepted", commit.sha));
                 }
-                // Of what somebody else has started nobody knows the commit before its source is there.
-                let foreign = &self.watch.foreign;
+                // Nobody knows the commit of a further execution before its source is there, unless by having started it.
+                let is_alone = own.len() == 1;
                 let is_known = |one: &&&ExecutionView| {
                     let has_source = one.stage("Source") == Some("Succeeded") || one.stage(DEPLOYS_IN).is_some();
-                    has_source || !foreign.contains(&one.id)
+                    has_source || is_alone
                 };
                 if let Some(execution) = own.iter().filter(is_known).max_by_key(|one| one.started) {
                     let without_ecs = self.watch.without_ecs.contains(&execution.id);
