@@ -71,7 +71,7 @@ BUGS = [
      "            Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),",
      "            Err((Cause::GitHub(_), _)) if BUG => return Ok(()),\n"
      "            Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),"),
-    ("done once it has posted, without a second reading", 442, "src/worker/follow.rs",
+    ("done once it has posted, without a second reading", 973, "src/worker/follow.rs",
      "            if posted == 0 || rounds == MAX_ROUNDS {\n"
      "                return Ok(Looked { snapshot, settled: posted == 0 });",
      "            if posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
@@ -100,7 +100,7 @@ BUGS = [
 ]
 
 # After so many seeds a bug counts as not seen.
-SEARCHED = 1500
+SEARCHED = 3000
 
 
 def copy(work):
