@@ -309,13 +309,15 @@ impl Runner<'_> {
                 if !commit.is_forged && !commit.is_accepted {
                     self.watch.breach(format!("the push of {:.7} was never accepted", commit.sha));
                 }
-                // Nobody knows the commit of a further execution before its source is there, unless by having started it.
-                let is_alone = own.len() == 1;
-                let is_known = |one: &&&ExecutionView| {
-                    let has_source = one.stage("Source") == Some("Succeeded") || one.stage(DEPLOYS_IN).is_some();
-                    has_source || is_alone
-                };
-                if let Some(execution) = own.iter().filter(is_known).max_by_key(|one| one.started) {
+                let newest = own.iter().max_by_key(|one| one.started);
+                // Nobody knows the commit of an execution before its source is there, unless by having started it: where
+                // the answer was lost, another execution of the commit may have been taken for its own.
+                let told_of = shown.get(&context).and_then(|told| told.execution.as_ref());
+                let has_source =
+                    |one: &ExecutionView| one.stage("Source") == Some("Succeeded") || one.stage(DEPLOYS_IN).is_some();
+                let is_judged = |one: &ExecutionView| own.len() == 1 || has_source(one) || told_of == Some(&one.id);
+                let with_source = || own.iter().filter(|one| has_source(one)).max_by_key(|one| one.started);
+                if let Some(execution) = newest.filter(|one| is_judged(one)).or_else(with_source) {
                     let without_ecs = self.watch.without_ecs.contains(&execution.id);
                     let seen = truth::Seen { is_only: own.len() == 1, without_ecs };
                     for untruth in truth::untruths(&mut world, pipeline, execution, seen, self.plan.set_up.is_app) {
