@@ -135,6 +135,8 @@ proptest! {
     /// What mends it is what the reader needs, whatever else is said.
     #[test]
     fn what_mends_a_start_stays_whole(what in text(), mending in "[a-z][a-z ]{0,50}[a-z]") {
+        // Behind what looks like the name of a secret, whatever comes next is masked.
+        prop_assume!(!what.trim_end().ends_with([':', '=']));
         let told = cannot_start(&what, &mending);
         prop_assert!(told.ends_with(&format!("; {}", one_line(&mending))), "{told:?}");
     }

@@ -27,8 +27,9 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 /// For why tasks stopped, within that.
 const TIMEOUT_OF_CAUSE: Duration = Duration::from_secs(2);
 
-/// After this long without an answer of ECS, an action that has succeeded is believed.
-const BELIEVED_AFTER: Duration = Duration::from_secs(60);
+/// After this long without an answer of ECS, an action that has succeeded is believed: as long as one is waited for that
+/// ECS says to be at work.
+const BELIEVED_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// The same where ECS never answered in this run, and likely never will.
 const BELIEVED_WITHOUT_ECS_AFTER: Duration = Duration::from_secs(15);
