@@ -20,7 +20,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(1);
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 
 /// An action that has succeeded while ECS is still at work on its deployment is believed after this long.
-const STILL_AT_WORK: Duration = Duration::from_secs(10 * 60);
+pub const STILL_AT_WORK: Duration = Duration::from_secs(10 * 60);
 
 /// A deploy action's rollout, as judged.
 #[derive(Clone, Debug, PartialEq, Eq)]

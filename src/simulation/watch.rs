@@ -58,8 +58,8 @@ pub(super) struct Watch {
     is_ecs_silent: bool,
     /// Executions whose success was told while it had.
     pub(super) without_ecs: BTreeSet<String>,
-    /// The successes that GitHub was told, by execution.
-    successes: Vec<(String, Told)>,
+    /// The successes that GitHub was told.
+    successes: Vec<Told>,
     /// Until when GitHub has forbidden to be asked, and about which commit that was said, where the next message that
     /// is sent about it has to obey.
     limited: Option<(Timestamp, String)>,
@@ -153,7 +153,7 @@ impl Watch {
                 if told.state == State::Success && self.is_ecs_silent {
                     self.without_ecs.insert(execution.clone());
                 } else if told.state == State::Success {
-                    self.successes.push((execution.clone(), told.clone()));
+                    self.successes.push(told.clone());
                 }
             }
             if let Some(lie) = truth::lie_in(world, &set_up.pipelines, &told, self.is_ecs_silent) {
@@ -229,8 +229,8 @@ impl Watch {
 
     /// Whether a success was told of what ECS undid later.
     pub(super) fn judge_successes(&mut self, world: &mut World, pipeline: &PipelinePlan, executions: &[ExecutionView]) {
-        let told = self.successes.iter().filter_map(|(id, told)| {
-            let execution = executions.iter().find(|execution| execution.id == *id)?;
+        let told = self.successes.iter().filter_map(|told| {
+            let execution = executions.iter().find(|execution| told.execution.as_ref() == Some(&execution.id))?;
             truth::hasty_success(world, pipeline, execution, told)
         });
         for hasty in told.collect::<Vec<_>>() {

@@ -17,7 +17,7 @@ use crate::domain::build::Build;
 use crate::domain::execution::{ActionRun, ActionStatus, Place, Work};
 use crate::domain::log::{self, Digest};
 use crate::domain::reading::Reading;
-use crate::domain::rollout::{Progress, Rollout, judge};
+use crate::domain::rollout::{Progress, Rollout, STILL_AT_WORK, judge};
 use crate::domain::time::Timestamp;
 use crate::queue::memory::KnownRollout;
 
@@ -27,11 +27,8 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 /// For why tasks stopped, within that.
 const TIMEOUT_OF_CAUSE: Duration = Duration::from_secs(2);
 
-/// After this long without an answer of ECS, an action that has succeeded is believed: as long as one is waited for that
-/// ECS says to be at work.
-const BELIEVED_AFTER: Duration = Duration::from_secs(10 * 60);
-
-/// The same where ECS never answered in this run, and likely never will.
+/// After this long without an answer of ECS, an action that has succeeded is believed where ECS never answered in this run,
+/// and likely never will. Where it has, it is waited for as for one that says to be at work.
 const BELIEVED_WITHOUT_ECS_AFTER: Duration = Duration::from_secs(15);
 
 /// For all that decorates a report, beside each other.
@@ -204,7 +201,7 @@ impl Worker {
             return Some(Work::Rollout(Rollout::unknown(service, Progress::Unreadable)));
         }
         let has_answered = before.as_ref().is_some_and(|before| before.revision.is_some());
-        let patience = if has_answered { BELIEVED_AFTER } else { BELIEVED_WITHOUT_ECS_AFTER };
+        let patience = if has_answered { STILL_AT_WORK } else { BELIEVED_WITHOUT_ECS_AFTER };
         let since = asked.since(action.updated);
         let progress = match action.status {
             ActionStatus::Succeeded if since < patience => Progress::Rolling { lifecycle: None },
