@@ -97,8 +97,8 @@ async fn every_story_costs_what_the_architecture_says() {
 
     let table = lines.join("\n");
     for line in &lines[2..] {
-        let most: Vec<usize> = line.trim_matches('|').rsplit('|').take(2).map(|n| n.trim().parse().unwrap()).collect();
-        assert!(most[0] <= 6 && most[1] <= 4, "{line}");
+        let most = line.trim_matches('|').rsplit('|').take(2).map(|n| n.trim().parse::<usize>().unwrap());
+        assert!(most.max() <= Some(4), "{line}");
     }
     let architecture = include_str!("../ARCHITECTURE.md");
     assert!(architecture.contains(&table), "ARCHITECTURE.md does not hold this table:\n{table}");

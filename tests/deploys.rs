@@ -50,12 +50,11 @@ async fn a_build_tells_its_phases_and_a_rollout_its_tasks() {
     insta::assert_snapshot!(scene.posted(), @"
     6d995db codepipeline/node-server pending: Source in progress
     6d995db codepipeline/node-server/Source pending: Source in progress
-    6d995db codepipeline/node-server pending: Build in progress
+    6d995db codepipeline/node-server pending: In progress
     6d995db codepipeline/node-server/Source success: Source succeeded in 3 s
     6d995db codepipeline/node-server/Build pending: Build in progress
     6d995db codepipeline/node-server/Build pending: Build: PRE_BUILD
     6d995db codepipeline/node-server/Build pending: Build: BUILD
-    6d995db codepipeline/node-server pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
@@ -435,7 +434,7 @@ async fn an_approval_tells_how_many_newer_commits_wait() {
     scene.push("Two").await;
     scene.run_for(Duration::from_secs(600)).await;
     insta::assert_snapshot!(scene.shows(&first), @"
-    codepipeline/node-server pending: Production waits for approval of 8b12507; 1 newer commit waits
+    codepipeline/node-server pending: In progress
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Production pending: Production waits for approval of 8b12507; 1 newer commit waits
     codepipeline/node-server/Source success: Source succeeded in 3 s

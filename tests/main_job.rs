@@ -20,12 +20,11 @@ async fn a_push_that_goes_through() {
     insta::assert_snapshot!(scene.posted(), @"
     6d995db codepipeline/node-server pending: Source in progress
     6d995db codepipeline/node-server/Source pending: Source in progress
-    6d995db codepipeline/node-server pending: Build in progress
+    6d995db codepipeline/node-server pending: In progress
     6d995db codepipeline/node-server/Source success: Source succeeded in 3 s
     6d995db codepipeline/node-server/Build pending: Build in progress
     6d995db codepipeline/node-server/Build pending: Build: PRE_BUILD
     6d995db codepipeline/node-server/Build pending: Build: BUILD
-    6d995db codepipeline/node-server pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     6d995db codepipeline/node-server/Staging pending: Staging: Deploy in progress
     6d995db codepipeline/node-server/Staging pending: Rolling out node-server: 1 of 2 tasks on :42
@@ -78,7 +77,7 @@ async fn an_approval_waits_and_is_given() {
     let sha = scene.push("Release it").await;
     scene.run_for(Duration::from_secs(3600)).await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server pending: Production waits for approval of 3fd53df
+    codepipeline/node-server pending: In progress
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Production pending: Production waits for approval of 3fd53df
     codepipeline/node-server/Source success: Source succeeded in 3 s
@@ -124,7 +123,7 @@ async fn a_held_stage_says_why_and_goes_on_when_it_is_let_go() {
     let sha = scene.push("Wait").await;
     scene.run_for(Duration::from_secs(1800)).await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server pending: Staging is held: release freeze
+    codepipeline/node-server pending: In progress
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
     codepipeline/node-server/Staging pending: Staging is held: release freeze
@@ -214,7 +213,7 @@ async fn a_retried_stage_reopens_a_finished_run() {
     assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
     scene.run_for(Duration::from_secs(5)).await;
     insta::assert_snapshot!(scene.shows(&sha), @"
-    codepipeline/node-server pending: Build in progress, attempt 2
+    codepipeline/node-server pending: In progress
     codepipeline/node-server/Build pending: Build in progress, attempt 2
     codepipeline/node-server/Source success: Source succeeded in 3 s
     ");

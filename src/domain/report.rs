@@ -66,6 +66,9 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     pub report: Report,
+    /// What a status says instead once one has been posted: true until something ends, so that it need not be replaced. A
+    /// check run is changed in place, and always says what is wanted.
+    pub later: Option<String>,
     /// How many statuses this execution may post in the context altogether. The end is always posted; progress is left
     /// out once it would take the end's place.
     pub account: u32,
@@ -86,27 +89,27 @@ pub fn stage_context(pipeline: &str, stage: &str) -> String {
     format!("codepipeline/{pipeline}/{stage}")
 }
 
-/// Statuses that a stage may post in one attempt: the beginning, two steps of progress, the end.
-const STAGE_ACCOUNT: u32 = 4;
-
-/// Statuses that an execution may post in its own context besides one for each stage: the beginning, a wait, the end.
-const EXECUTION_ACCOUNT: u32 = 3;
+/// Statuses that a context may get in one attempt. For a stage they are the beginning, two steps of progress, and the end;
+/// for an execution the beginning, that it is in progress, and an end, which is two where a rollout fails and is rolled
+/// back then. What an execution is at, and what it waits for, is told by its stages.
+const ACCOUNT: u32 = 4;
 
 /// What GitHub should show for an execution of `commit`. It is a function of the reading alone: whoever reads the same
 /// wants the same, so that several workers agree without talking to each other.
 pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Vec<Wanted> {
     let attempts: u32 = snapshot.stages.iter().map(|stage| stage.attempts).sum();
     let retries = attempts - snapshot.stages.len() as u32;
-    let waits_in_front = u32::from(snapshot.waiting.is_some());
     let execution = Wanted {
         report: of_execution(snapshot, commit, options),
-        account: EXECUTION_ACCOUNT * (1 + retries) + attempts + waits_in_front,
+        later: is_under_way(snapshot).then(text::under_way),
+        account: ACCOUNT * (1 + retries) - snapshot.stages.iter().map(reserved).max().unwrap_or_default(),
         is_rolled_back: failed_rollout(snapshot).is_some_and(Rollout::is_decided),
         is_tentative: snapshot.stages.iter().any(Stage::is_tentative),
     };
     let stages = snapshot.stages.iter().map(|stage| Wanted {
         report: of_stage(snapshot, stage, commit, options),
-        account: STAGE_ACCOUNT * stage.attempts - reserved(stage),
+        later: None,
+        account: ACCOUNT * stage.attempts - reserved(stage),
         is_rolled_back: stage.failed_rollout().is_some_and(Rollout::is_decided),
         is_tentative: stage.is_tentative(),
     });
@@ -120,7 +123,8 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
             state: State::Pending,
             description: text::waits(stage, wait),
         },
-        account: STAGE_ACCOUNT,
+        later: None,
+        account: ACCOUNT,
         is_rolled_back: false,
         is_tentative: false,
     });
@@ -138,13 +142,23 @@ fn failed_rollout(snapshot: &ExecutionSnapshot) -> Option<&Rollout> {
     snapshot.stages.iter().rev().find_map(Stage::failed_rollout)
 }
 
+/// Whether there is nothing to say of an execution but what it is at.
+fn is_under_way(snapshot: &ExecutionSnapshot) -> bool {
+    let is_open = match &snapshot.status {
+        ExecutionStatus::Stopping | ExecutionStatus::Unknown(_) => false,
+        ExecutionStatus::Succeeded => !snapshot.is_settled(),
+        status => !status.is_final(),
+    };
+    is_open && failed_rollout(snapshot).is_none()
+}
+
 fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Report {
     if let Some(rollout) = failed_rollout(snapshot) {
         let context = execution_context(&snapshot.pipeline);
         return Report { context, state: State::Failure, description: text::rollout_failed(rollout) };
     }
     let (state, description) = match &snapshot.status {
-        ExecutionStatus::Succeeded if !snapshot.is_settled() => (State::Pending, progress(snapshot, commit)),
+        _ if is_under_way(snapshot) => (State::Pending, progress(snapshot, commit)),
         ExecutionStatus::Succeeded => {
             let kinds = || snapshot.stages.iter().flat_map(|stage| &stage.actions).map(|action| action.kind);
             let deployed = kinds().any(|kind| kind == ActionKind::Deploy);
@@ -160,10 +174,9 @@ fn of_execution(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunO
             let summary = snapshot.status_summary.as_deref();
             (State::Failure, failed.map_or_else(|| text::failed_without_a_stage(summary), text::stage_failed))
         }
-        ended if ended.is_final() => ended_early(snapshot, options),
         ExecutionStatus::Stopping => (State::Pending, text::stopping(stop_reason(snapshot))),
         ExecutionStatus::Unknown(status) => (State::Pending, text::unknown_status(status)),
-        _ => (State::Pending, progress(snapshot, commit)),
+        _ => ended_early(snapshot, options),
     };
     Report { context: execution_context(&snapshot.pipeline), state, description }
 }
@@ -256,6 +269,12 @@ pub struct Shown {
     pub check_run: Option<u64>,
     /// How many statuses each execution has posted here.
     pub posts: BTreeMap<String, u32>,
+}
+
+impl Shown {
+    fn posts_of(&self, execution: &str) -> u32 {
+        self.posts.get(execution).copied().unwrap_or_default()
+    }
 }
 
 /// What GitHub shows on a commit.
@@ -387,38 +406,50 @@ pub fn is_of_pipeline(context: &str, pipeline: &str) -> bool {
 pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatuses, newer: &[String]) -> Vec<Report> {
     let id = snapshot.id.as_str();
     let is_newers = |shown: &Shown| shown.execution.as_ref().is_some_and(|other| newer.contains(other));
-    let is_due = |wanted: &Wanted| {
-        let Some(shown_now) = shown.get(&wanted.report.context) else {
+    let is_due = |wanted: &Wanted, report: &Report| {
+        let Some(shown_now) = shown.get(&report.context) else {
             return true;
         };
         let ours = shown_now.execution.as_deref() == Some(id);
-        if is_newers(shown_now) || (ours && shown.shows(&wanted.report)) {
+        if is_newers(shown_now) || (ours && (shown.shows(report) || shown.shows(&wanted.report))) {
             return false;
         }
         if ours && wanted.is_tentative && shown_now.state.is_final() {
             return false;
         }
-        let posts = shown_now.posts.get(id).copied().unwrap_or(0);
-        if !ours || wanted.report.state != shown_now.state {
+        if !ours || report.state != shown_now.state {
             return true;
         }
-        let (said, to_say) = (&shown_now.description, &wanted.report.description);
+        let (said, to_say) = (&shown_now.description, &report.description);
         // A phase that is over so soon that it is not worth a word takes no step back from the one before.
-        if !wanted.report.state.is_final() && text::names_a_phase(said) && to_say.contains("in progress") {
+        if !report.state.is_final() && text::names_a_phase(said) && to_say.contains("in progress") {
             return false;
         }
         // What is shown is as true as what is wanted, and only less exact: it is worth a new step, while there is room.
-        let room = if wanted.report.state.is_final() { 0 } else { 1 };
+        let room = if report.state.is_final() { 0 } else { 1 };
         let is_outdated = wanted.is_rolled_back && text::failed_rollout(said).is_some();
-        text::step(to_say) != text::step(said) && (is_outdated || posts + room < wanted.account)
+        text::step(to_say) != text::step(said) && (is_outdated || shown_now.posts_of(id) + room < wanted.account)
     };
+    let reports = wanted.iter().map(|wanted| (wanted, to_post(wanted, shown.get(&wanted.report.context), id)));
     let mut due: Vec<Report> =
-        wanted.iter().filter(|wanted| is_due(wanted)).map(|wanted| wanted.report.clone()).collect();
+        reports.filter(|(wanted, report)| is_due(wanted, report)).map(|(_, report)| report).collect();
     due.extend(left_pending(snapshot, wanted, shown));
     // The execution's end comes last: who waits for it finds everything else said.
     let own = execution_context(&snapshot.pipeline);
     due.sort_by_key(|report| report.context == own && report.state.is_final());
     due
+}
+
+/// What is posted for what is wanted, after what is shown.
+fn to_post(wanted: &Wanted, shown: Option<&Shown>, id: &str) -> Report {
+    // That it is queued is posted before there is an execution.
+    let has_begun = |shown: &Shown| {
+        let was_queued = shown.execution.is_none() && shown.state == State::Pending;
+        shown.check_run.is_none() && (was_queued || shown.posts_of(id) > 0)
+    };
+    let later = wanted.later.clone().filter(|_| shown.is_some_and(has_begun));
+    let description = later.unwrap_or_else(|| wanted.report.description.clone());
+    Report { description, ..wanted.report.clone() }
 }
 
 /// Contexts in which a final execution would stay pending: a stage that it waited in front of and never began.

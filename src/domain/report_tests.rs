@@ -245,7 +245,7 @@ fn a_success_says_what_runs_where() {
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
     let report =
         Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
-    Wanted { report, account, is_rolled_back: false, is_tentative: false }
+    Wanted { report, later: None, account, is_rolled_back: false, is_tentative: false }
 }
 
 fn author(execution: &str) -> Author {
@@ -281,22 +281,63 @@ fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
     assert_eq!(diff(&running(), &[end], &shown("x1", &three), &[]).len(), 1);
 }
 
+/// What is posted in the run's own context for a reading, after these statuses.
+fn own_after(statuses: &[(State, &str)], stages: &[Stage]) -> Option<String> {
+    let context = execution_context("node-server");
+    let posted = statuses.iter().rev().map(|(state, description)| {
+        let report = Report { context: context.clone(), state: *state, description: (*description).to_owned() };
+        (report, Some(author("x1")))
+    });
+    let snapshot = snapshot(ExecutionStatus::InProgress, stages);
+    let wanted = desired(&snapshot, &sha(SHA), &options());
+    let due = diff(&snapshot, &wanted[..1], &ShownStatuses::from_newest_first(posted), &[]);
+    due.first().map(|report| report.description.clone())
+}
+
+#[test]
+fn a_run_says_what_it_is_at_once_and_leaves_the_rest_to_its_stages() {
+    let source = [stage("Source", StageStatus::InProgress)];
+    let build = [stage("Source", StageStatus::Succeeded), stage("Build", StageStatus::InProgress)];
+    let in_source = (State::Pending, "Source in progress");
+    let in_progress = (State::Pending, "In progress");
+    assert_eq!(own_after(&[], &source).as_deref(), Some("Source in progress"));
+    assert_eq!(own_after(&[in_source], &source), None, "it is still true");
+    assert_eq!(own_after(&[in_source], &build).as_deref(), Some("In progress"));
+    assert_eq!(own_after(&[in_source, in_progress], &build), None, "as it stays true until the end");
+    let failed = (State::Failure, "Build failed");
+    assert_eq!(own_after(&[in_source, failed], &build).as_deref(), Some("In progress"), "it is tried again");
+}
+
+#[test]
+fn the_wait_to_be_started_was_the_first_thing_that_a_run_said() {
+    let queued = Report {
+        context: execution_context("node-server"),
+        state: State::Pending,
+        description: "Queued: CodePipeline throttles".to_owned(),
+    };
+    let shown = ShownStatuses::from_newest_first([(queued, None)]);
+    let running = snapshot(ExecutionStatus::InProgress, &[stage("Source", StageStatus::InProgress)]);
+    let wanted = desired(&running, &sha(SHA), &options());
+    let due = diff(&running, &wanted[..1], &shown, &[]);
+    assert_eq!(due.iter().map(|report| report.description.as_str()).collect::<Vec<_>>(), ["In progress"]);
+}
+
 /// How many statuses each context may get, the execution's own first.
 fn accounts(snapshot: &ExecutionSnapshot) -> Vec<u32> {
     desired(snapshot, &sha(SHA), &options()).iter().map(|wanted| wanted.account).collect()
 }
 
 #[test]
-fn a_context_has_room_for_four_statuses_of_a_stage_and_three_of_a_run_and_one_for_each_stage() {
+fn a_context_has_room_for_four_statuses_an_attempt() {
     let stages = ["Source", "Build", "Staging"].map(|name| stage(name, StageStatus::Succeeded));
-    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &[])), [3]);
-    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &stages)), [6, 4, 4, 4]);
+    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &[])), [4]);
+    assert_eq!(accounts(&snapshot(ExecutionStatus::InProgress, &stages)), [4, 4, 4, 4]);
     // Whoever tries a stage again opens a new account for it and for the run.
     let mut again = snapshot(ExecutionStatus::InProgress, &stages);
     again.stages[1].attempts = 3;
-    assert_eq!(accounts(&again), [14, 4, 12, 4]);
+    assert_eq!(accounts(&again), [12, 4, 12, 4]);
     again.waiting = Some(("Production".to_owned(), Wait::Held("freeze".to_owned())));
-    assert_eq!(accounts(&again), [15, 4, 12, 4, 4], "a wait in front of a stage is told too");
+    assert_eq!(accounts(&again), [12, 4, 12, 4, 4], "what is told of a stage that is held has room too");
 }
 
 #[test]

@@ -64,6 +64,11 @@ pub fn queued_for(why: &str) -> String {
     clip(&format!("Queued: {why}"))
 }
 
+/// An execution of which more is told by its stages.
+pub fn under_way() -> String {
+    "In progress".to_owned()
+}
+
 pub fn in_progress(stage: &Stage) -> String {
     let again = if stage.attempts > 1 { format!(", attempt {}", stage.attempts) } else { String::new() };
     let names: Vec<_> = stage.running().map(|action| action.name.as_str()).filter(|name| *name != stage.name).collect();
