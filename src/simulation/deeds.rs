@@ -26,7 +26,7 @@ pub(super) fn lasts(what: &What) -> Duration {
         | What::BrokenConfig { lasts }
         | What::NewToken { lasts }
         | What::NoPermission { lasts }
-        | What::Worker(Fate::Freezes { lasts, .. })
+        | What::Worker(Fate::Freezes { lasts, .. } | Fate::FreezesTelling { lasts })
         | What::Webhook(Fate::Freezes { lasts, .. }) => *lasts,
         What::NewSecret => KNOWN_TO_ALL * 2,
         _ => Duration::ZERO,

@@ -43,6 +43,8 @@ impl Plan {
             let what = trouble(&mut draw, pipelines, commits);
             incidents.push(Incident { number: 0, at: Duration::from_millis(at), what });
         }
+        let told_late: Vec<_> = incidents.iter_mut().filter_map(|incident| told_late(&mut draw, incident)).collect();
+        incidents.extend(told_late);
         incidents.sort_by_key(|incident| incident.at);
         for (number, incident) in incidents.iter_mut().enumerate() {
             incident.number = number;
@@ -141,6 +143,28 @@ fn sequel(draw: &mut Rng, pipeline: usize, commit: usize, course: &Course) -> Ve
         sequel.push((draw.u64(10..=900) * 1000, What::Release { pipeline, commit }));
     }
     sequel
+}
+
+/// Of some pushes the last stage is short, and what is told as it begins may arrive after its end. A request that is on
+/// its way for ten seconds is given up by who sent it.
+fn told_late(draw: &mut Rng, push: &mut Incident) -> Option<Incident> {
+    let What::Push { course, .. } = &mut push.what else { return None };
+    if draw.u8(..) >= 48 {
+        return None;
+    }
+    match course {
+        Course::Well { deploy: lasts, .. }
+        | Course::BuildFails { after: lasts, .. }
+        | Course::DeployFails { after: lasts } => {
+            *lasts = draw.u64(3..=8);
+        }
+        _ => return None,
+    }
+    let turns = turns(course);
+    let begins = turns.len().checked_sub(2).map_or(0, |last| turns[last]);
+    let at = push.at + Duration::from_millis(begins * 1000 + draw.u64(0..3000));
+    let fate = Fate::FreezesTelling { lasts: seconds(draw, 3..=9) };
+    Some(Incident { number: 0, at, what: What::Worker(fate) })
 }
 
 /// About when the stages of a run begin and end, in seconds after the push.

@@ -256,8 +256,9 @@ impl What {
             Self::Twice { .. } => "message delivered twice",
             Self::Worker(Fate::Dies { .. }) => "worker dies",
             Self::Worker(Fate::Freezes { .. }) => "worker freezes",
+            Self::Worker(Fate::FreezesTelling { .. }) => "worker freezes as it tells",
             Self::Webhook(Fate::Dies { .. }) => "webhook dies",
-            Self::Webhook(Fate::Freezes { .. }) => "webhook freezes",
+            Self::Webhook(Fate::Freezes { .. } | Fate::FreezesTelling { .. }) => "webhook freezes",
             Self::ColdStart => "cold start",
             Self::Skew { .. } => "clock off",
             Self::BrokenConfig { .. } => "configuration broken",
@@ -291,7 +292,7 @@ impl fmt::Display for Plan {
 }
 
 /// Everything that can strike, as it is counted.
-pub const KINDS: [&str; 48] = [
+pub const KINDS: [&str; 49] = [
     "approval answered",
     "aws: access denied",
     "aws: bad gateway",
@@ -340,6 +341,7 @@ pub const KINDS: [&str; 48] = [
     "webhook freezes",
     "worker dies",
     "worker freezes",
+    "worker freezes as it tells",
 ];
 
 /// Circuit breakers that a service may have.

@@ -1,5 +1,6 @@
 //! Lambda: sandboxes in which a function runs, is frozen, or dies.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,6 +15,18 @@ pub enum Fate {
     Dies { at: u32 },
     /// The sandbox is frozen at the nth such moment for so long, and wakes up with everything overdue.
     Freezes { at: u32, lasts: Duration },
+    /// The sandbox is frozen as it is about to tell GitHub something, which arrives when it wakes up.
+    FreezesTelling { lasts: Duration },
+}
+
+thread_local! {
+    /// Whether the invocation that is at work was about to tell GitHub something.
+    static IS_TELLING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whoever is at work is about to tell GitHub something.
+pub(super) fn is_telling() {
+    IS_TELLING.set(true);
 }
 
 /// How an invocation ended.
@@ -41,6 +54,14 @@ impl<F: Future> Fated<F> {
     }
 }
 
+impl<F> Fated<F> {
+    fn freeze(&mut self, lasts: Duration) {
+        self.fate = None;
+        self.has_struck = true;
+        self.frozen = Some(Box::pin(sleep(lasts)));
+    }
+}
+
 impl<F: Future> Future for Fated<F> {
     /// How it ended, and whether its fate has struck it.
     type Output = (End<F::Output>, bool);
@@ -54,17 +75,15 @@ impl<F: Future> Future for Fated<F> {
                     Poll::Ready(()) => this.frozen = None,
                 }
             }
+            IS_TELLING.set(false);
             if let Poll::Ready(answer) = this.inner.as_mut().poll(cx) {
                 return Poll::Ready((End::Answered(answer), this.has_struck));
             }
             this.waits += 1;
             match this.fate {
                 Some(Fate::Dies { at }) if this.waits >= at => return Poll::Ready((End::Died, true)),
-                Some(Fate::Freezes { at, lasts }) if this.waits >= at => {
-                    this.fate = None;
-                    this.has_struck = true;
-                    this.frozen = Some(Box::pin(sleep(lasts)));
-                }
+                Some(Fate::Freezes { at, lasts }) if this.waits >= at => this.freeze(lasts),
+                Some(Fate::FreezesTelling { lasts }) if IS_TELLING.get() => this.freeze(lasts),
                 _ => return Poll::Pending,
             }
         }

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::standin::{Call, ExecutionView, State, World};
 
 /// What leaves it open whether something has been done, or has two workers do it.
-const IN_DOUBT: [&str; 12] = [
+const IN_DOUBT: [&str; 13] = [
     "aws: lost after",
     "aws: delay",
     "github: lost after",
@@ -26,11 +26,13 @@ const IN_DOUBT: [&str; 12] = [
     "event doubled",
     "worker dies",
     "worker freezes",
+    "worker freezes as it tells",
     "worker times out",
 ];
 
 /// What has a message received again without its job having failed: after five times it is given up.
-const OF_MANY_RECEIVES: [&str; 4] = ["worker dies", "worker times out", "worker freezes", "message delivered twice"];
+const OF_MANY_RECEIVES: [&str; 5] =
+    ["worker dies", "worker times out", "worker freezes", "worker freezes as it tells", "message delivered twice"];
 
 /// The most that an execution has to say in one context, with what two workers may say at the same moment.
 const POSTS: u64 = 12;

@@ -18,6 +18,7 @@ use http::{Request, Response};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::sandbox;
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 use crate::github::transport::Transport;
@@ -25,6 +26,9 @@ use crate::standin::{Answer, World};
 
 /// Where the world answers. Nothing listens there: the port is never opened, for no request leaves the process.
 pub(super) const ENDPOINT: &str = "http://127.0.0.1";
+
+/// Methods of requests that tell GitHub something.
+const TELLS: [&str; 2] = ["POST", "PATCH"];
 
 /// Everything that reaches the world goes through here, and takes its time.
 pub(super) struct Wires {
@@ -78,6 +82,9 @@ impl Wires {
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> io::Result<Response<Bytes>> {
+        if TELLS.contains(&request.method().as_str()) && request.uri().path().contains("/repos/") {
+            sandbox::is_telling();
+        }
         self.travel().await;
         let answer = self.world().handle(self.now(), &request);
         self.changed.notify_one();
