@@ -193,6 +193,21 @@ pub enum EventKind {
     Nothing(String),
 }
 
+impl EventKind {
+    /// The repository that it is about.
+    ///
+    /// # Errors
+    /// Where it starts nothing whatever its repository: why.
+    pub fn repository(&self) -> Result<&RepositoryName, &str> {
+        match self {
+            Self::Push(push) => Ok(&push.repository),
+            Self::PullRequest(pull) => Ok(&pull.repository),
+            Self::Press(press) => Ok(&press.repository),
+            Self::Nothing(why) => Err(why),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

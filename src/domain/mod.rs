@@ -13,6 +13,7 @@ pub mod event;
 pub mod execution;
 pub mod log;
 pub mod reading;
+pub mod reason;
 pub mod report;
 pub mod rollout;
 pub mod route;

@@ -3,6 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::event::{ChangedFiles, CommitSha, Event, EventKind, Press, Pressed, PullRequest, Push, Ref, RepositoryName};
+use super::reason::Reason;
 use super::report::{RunOptions, is_of_pipeline};
 use super::template::{Template, Values};
 
@@ -133,12 +134,12 @@ pub enum Decision {
         pipeline: String,
         repository: RepositoryName,
         commit: CommitSha,
-        reason: String,
+        reason: Reason,
     },
     /// Somebody pressed something on a check run of the pipeline. The request is for where a stage can't be retried.
     Press(Box<Press>, Box<StartRequest>),
     /// Nothing is started and nothing is reported.
-    Ignore(String),
+    Ignore(Reason),
 }
 
 impl Decision {
@@ -160,22 +161,14 @@ impl RouteTable {
     /// What the event starts. Each pipeline is decided once: the first route that starts it wins, then the first that
     /// skips it. Where nothing is started or skipped, the one decision says why.
     pub fn plan(&self, event: &Event) -> Vec<Decision> {
-        let ignore = |reason: String| vec![Decision::Ignore(reason)];
-        let repository = match &event.kind {
-            EventKind::Nothing(reason) => return ignore(reason.clone()),
-            EventKind::Push(push) => &push.repository,
-            EventKind::PullRequest(pull) => &pull.repository,
-            EventKind::Press(press) => &press.repository,
+        let repository = match event.kind.repository() {
+            Ok(repository) => repository,
+            Err(why) => return vec![Decision::Ignore(Reason::Nothing(why.to_owned()))],
         };
         let mut decisions: Vec<Decision> = Vec::new();
-        let mut reasons: Vec<String> = Vec::new();
+        let mut reasons: Vec<Reason> = Vec::new();
         for route in self.0.iter().filter(|route| route.repository == *repository) {
-            let decision = match &event.kind {
-                EventKind::Push(push) => route.plan_push(push, &event.delivery),
-                EventKind::PullRequest(pull) => route.plan_pull_request(pull, &event.delivery),
-                EventKind::Press(press) => route.plan_press(press, &event.delivery),
-                EventKind::Nothing(_) => continue,
-            };
+            let decision = route.decide(event);
             let same = decisions.iter().position(|earlier| earlier.pipeline() == decision.pipeline());
             match (decision, same.map(|index| &mut decisions[index])) {
                 (Decision::Ignore(reason), _) => reasons.push(reason),
@@ -185,7 +178,7 @@ impl RouteTable {
             }
         }
         if decisions.is_empty() && reasons.is_empty() {
-            return ignore(format!("no route is for {repository}"));
+            reasons.push(Reason::NoRoute(repository.clone()));
         }
         if decisions.is_empty() { reasons.into_iter().map(Decision::Ignore).collect() } else { decisions }
     }
@@ -197,6 +190,19 @@ impl RouteTable {
 }
 
 impl Route {
+    /// What this route makes of the event, whatever others make of it.
+    pub fn decide(&self, event: &Event) -> Decision {
+        match &event.kind {
+            EventKind::Nothing(why) => Decision::Ignore(Reason::Nothing(why.clone())),
+            kind if kind.repository() != Ok(&self.repository) => {
+                Decision::Ignore(Reason::Repository(self.repository.clone()))
+            }
+            EventKind::Push(push) => self.plan_push(push, &event.delivery),
+            EventKind::PullRequest(pull) => self.plan_pull_request(pull, &event.delivery),
+            EventKind::Press(press) => self.plan_press(press, &event.delivery),
+        }
+    }
+
     fn takes_branch(&self, branch: &str, default_branch: &str) -> bool {
         match &self.branches {
             Branches::Default => branch == default_branch,
@@ -205,28 +211,21 @@ impl Route {
     }
 
     fn plan_push(&self, push: &Push, delivery: &str) -> Decision {
-        let taken = match &push.git_ref {
-            Ref::Branch(branch) => self.takes_branch(branch, &push.default_branch),
-            Ref::Tag(tag) => self.tags.matches(tag),
+        let pipeline = || self.pipeline.clone();
+        let refused = match &push.git_ref {
+            Ref::Branch(branch) if !self.takes_branch(branch, &push.default_branch) => {
+                Some(Reason::Branch { pipeline: pipeline(), branch: branch.clone() })
+            }
+            Ref::Tag(tag) if !self.tags.matches(tag) => Some(Reason::Tag { pipeline: pipeline(), tag: tag.clone() }),
+            _ => None,
         };
-        if !taken {
-            let what = match &push.git_ref {
-                Ref::Branch(branch) => format!("branch {branch}"),
-                Ref::Tag(tag) => format!("tag {tag}"),
-            };
-            return Decision::Ignore(format!("the route to {} does not take {what}", self.pipeline));
+        if let Some(reason) = refused {
+            return Decision::Ignore(reason);
         }
-        let skip = |reason: String| Decision::Skip {
-            pipeline: self.pipeline.clone(),
-            repository: push.repository.clone(),
-            commit: push.commit.clone(),
-            reason,
-        };
-        if let Some(mark) = skip_mark(&push.message) {
-            return skip(format!("the commit's message says {mark}"));
-        }
-        if let Some(reason) = self.left_out_by_paths(&push.changed) {
-            return skip(reason);
+        let left_out = skip_mark(&push.message).map(Reason::Message);
+        if let Some(reason) = left_out.or_else(|| self.left_out_by_paths(&push.changed)) {
+            let (repository, commit) = (push.repository.clone(), push.commit.clone());
+            return Decision::Skip { pipeline: pipeline(), repository, commit, reason };
         }
         let values = Values { actor: &push.actor, delivery, message: &push.message, ..ref_values(&push.git_ref) };
         self.start(&push.repository, &push.commit, push.git_ref.clone(), push.may_be_tag_object, values)
@@ -234,7 +233,7 @@ impl Route {
 
     /// Why the path filters leave a push out; `None` where they let it through, as they do where the payload does not
     /// tell all changed files: a deploy too many is seen, one too few is not.
-    fn left_out_by_paths(&self, changed: &ChangedFiles) -> Option<String> {
+    fn left_out_by_paths(&self, changed: &ChangedFiles) -> Option<Reason> {
         let ChangedFiles::Known(files) = changed else {
             return None;
         };
@@ -242,34 +241,25 @@ impl Route {
         let counts = |file: &String| {
             self.paths.as_ref().is_none_or(|paths| paths.matches(file)) && !self.paths_ignore.matches(file)
         };
-        if !filters || files.iter().any(counts) {
-            return None;
-        }
-        Some(match files.len() {
-            0 => "no file changed".to_owned(),
-            1 => "the 1 changed file is left out by the path filters".to_owned(),
-            n => format!("the {n} changed files are left out by the path filters"),
-        })
+        (filters && !files.iter().any(counts)).then_some(Reason::Paths { files: files.len() })
     }
 
     fn plan_pull_request(&self, pull: &PullRequest, delivery: &str) -> Decision {
-        let ignore = |reason: String| Decision::Ignore(reason);
-        let PullRequest { number, base_branch, .. } = pull;
+        let pipeline = || self.pipeline.clone();
+        let PullRequest { number, head_branch, base_branch, .. } = pull;
         let taken = match &self.pull_requests {
-            PullRequests::None => {
-                return ignore(format!("the route to {} does not take pull requests", self.pipeline));
-            }
+            PullRequests::None => return Decision::Ignore(Reason::PullRequests { pipeline: pipeline() }),
             PullRequests::All => true,
             PullRequests::Into(bases) => bases.matches_branch(base_branch),
         };
         if pull.from_fork {
-            return ignore(format!("#{number} comes from a fork, and forks never start a pipeline"));
+            return Decision::Ignore(Reason::Fork(*number));
         }
         if !taken {
-            return ignore(format!("the route to {} does not take pull requests into {base_branch}", self.pipeline));
+            return Decision::Ignore(Reason::Base { pipeline: pipeline(), branch: base_branch.clone() });
         }
-        if self.takes_branch(&pull.head_branch, &pull.default_branch) {
-            return ignore(format!("the push to {} already starts {}", pull.head_branch, self.pipeline));
+        if self.takes_branch(head_branch, &pull.default_branch) {
+            return Decision::Ignore(Reason::PushStarts { pipeline: pipeline(), branch: head_branch.clone() });
         }
         let git_ref = Ref::Branch(pull.head_branch.clone());
         let values = Values { actor: &pull.actor, delivery, message: &pull.title, ..ref_values(&git_ref) };
@@ -283,7 +273,7 @@ impl Route {
             Pressed::RerunAll { .. } => None,
         };
         if name.is_some_and(|name| !is_of_pipeline(name, &self.pipeline)) {
-            return Decision::Ignore(format!("the check run is not one of {}", self.pipeline));
+            return Decision::Ignore(Reason::CheckRun { pipeline: self.pipeline.clone() });
         }
         let git_ref = Ref::Branch(press.head_branch.clone().unwrap_or_else(|| press.default_branch.clone()));
         let values = Values { actor: &press.actor, delivery, ..ref_values(&git_ref) };

@@ -180,7 +180,7 @@ fn decided(decision: Decision) -> Outcome {
     let route = |request: &StartRequest| request.variables[0].1.clone();
     match decision {
         Decision::Start(request) => Outcome::Start { route: route(&request), pipeline: request.pipeline },
-        Decision::Skip { pipeline, reason, .. } => Outcome::Skip { pipeline, reason },
+        Decision::Skip { pipeline, reason, .. } => Outcome::Skip { pipeline, reason: reason.to_string() },
         Decision::Press(_, request) => Outcome::Press { route: route(&request), pipeline: request.pipeline },
         Decision::Ignore(_) => Outcome::Ignore,
     }
@@ -328,7 +328,7 @@ proptest! {
     fn what_is_no_event_for_pipelines_starts_nothing(routes in table(), why in "\\PC{0,20}") {
         let table = RouteTable(routes.iter().map(real).collect());
         let event = Event { delivery: String::new(), kind: EventKind::Nothing(why.clone()) };
-        prop_assert_eq!(table.plan(&event), [Decision::Ignore(why)]);
+        prop_assert_eq!(table.plan(&event), [Decision::Ignore(Reason::Nothing(why))]);
     }
 
     #[test]

@@ -331,3 +331,44 @@ fn a_skip_is_told_once_and_for_the_first_of_the_routes_that_skip() {
     assert_eq!(plan_push(&[route("p"), not_main], push("refs/heads/main")), "start p", "who ignores it has no say");
     assert_eq!(plan_push(&[route("p"), docs], push("refs/heads/main")), "start p", "nor who skips it later");
 }
+
+#[test]
+fn a_route_says_for_itself_what_it_makes_of_an_event_and_which_of_its_keys_decide() {
+    let decided = |route: Route, kind| match route.decide(&Event { delivery: String::new(), kind }) {
+        Decision::Ignore(reason) | Decision::Skip { reason, .. } => format!("{reason} {:?}", reason.keys()),
+        decision => format!("{decision:?}"),
+    };
+    let pushed = |full_ref| EventKind::Push(push(full_ref));
+    let docs = Route { paths: Some(patterns(&["docs/**"])), ..route("p") };
+    let elsewhere = Route { repository: RepositoryName::parse("octo-org/docs").unwrap(), ..route("p") };
+    let taking = |pull_requests| Route { pull_requests, ..route("p") };
+    let pull = |head| EventKind::PullRequest(pull_request(head, "main"));
+    let fork = EventKind::PullRequest(PullRequest { from_fork: true, ..pull_request("feature", "main") });
+    let quiet = EventKind::Push(Push { message: "Fix typo [skip ci]".to_owned(), ..push("refs/heads/main") });
+    let all = [
+        decided(route("p"), pushed("refs/heads/next")),
+        decided(route("p"), pushed("refs/tags/v1")),
+        decided(docs, pushed("refs/heads/main")),
+        decided(route("p"), quiet),
+        decided(elsewhere, pushed("refs/heads/main")),
+        decided(route("p"), pull("feature")),
+        decided(taking(PullRequests::Into(patterns(&["release/*"]))), pull("feature")),
+        decided(taking(PullRequests::All), pull("main")),
+        decided(taking(PullRequests::All), fork),
+        decided(route("p"), pressed("lint")),
+        decided(route("p"), EventKind::Nothing("a ping".to_owned())),
+    ];
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    the route to p does not take branch next ["branches"]
+    the route to p does not take tag v1 ["tags"]
+    the 2 changed files are left out by the path filters ["paths", "paths_ignore"]
+    the commit's message says [skip ci] []
+    the route is for octo-org/docs ["repository"]
+    the route to p does not take pull requests ["pull_requests"]
+    the route to p does not take pull requests into main ["pull_requests"]
+    the push to main already starts p ["branches"]
+    #7 comes from a fork, and forks never start a pipeline []
+    the check run is not one of p ["pipeline"]
+    a ping []
+    "#);
+}

@@ -83,10 +83,10 @@ enum DecisionAnswer<'a> {
     Skipped {
         pipeline: &'a str,
         commit: &'a str,
-        reason: &'a str,
+        reason: String,
     },
     Ignored {
-        reason: &'a str,
+        reason: String,
     },
 }
 
@@ -175,7 +175,7 @@ fn job(decision: &Decision, payload: &[u8]) -> Option<Job> {
             pipeline: pipeline.clone(),
             repository: repository.to_string(),
             commit: commit.to_string(),
-            reason: reason.clone(),
+            reason: reason.to_string(),
         })),
         Decision::Press(press, request) => {
             let token = ClientRequestToken::derive(payload, &request.pipeline);
@@ -194,7 +194,7 @@ fn answer(decision: &Decision) -> DecisionAnswer<'_> {
             reason: format!("a route takes {} of {}", request.git_ref, request.repository),
         },
         Decision::Skip { pipeline, commit, reason, .. } => {
-            DecisionAnswer::Skipped { pipeline, commit: commit.as_str(), reason }
+            DecisionAnswer::Skipped { pipeline, commit: commit.as_str(), reason: reason.to_string() }
         }
         Decision::Press(press, request) => DecisionAnswer::Queued {
             pipeline: &request.pipeline,
@@ -202,7 +202,7 @@ fn answer(decision: &Decision) -> DecisionAnswer<'_> {
             git_ref: request.git_ref.to_string(),
             reason: format!("{} pressed a button; whether they may is asked of GitHub", press.actor),
         },
-        Decision::Ignore(reason) => DecisionAnswer::Ignored { reason },
+        Decision::Ignore(reason) => DecisionAnswer::Ignored { reason: reason.to_string() },
     }
 }
 
