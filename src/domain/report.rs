@@ -393,6 +393,18 @@ impl ShownStatuses {
     }
 }
 
+/// Whether a stage has succeeded that is shown to have failed, and of which ECS has nothing to say: somebody has retried it,
+/// and nobody has told of that.
+pub fn has_been_retried(snapshot: &ExecutionSnapshot, shown: &ShownStatuses) -> bool {
+    let has_succeeded = |stage: &&Stage| stage.status == StageStatus::Succeeded && stage.rollouts().next().is_none();
+    snapshot.stages.iter().filter(has_succeeded).any(|stage| {
+        let shown = shown.get(&stage_context(&snapshot.pipeline, &stage.name));
+        shown.is_some_and(|shown| {
+            shown.execution.as_deref() == Some(&snapshot.id) && matches!(shown.state, State::Failure | State::Error)
+        })
+    })
+}
+
 /// Whether a context is a pipeline's own or one of its stages'.
 pub fn is_of_pipeline(context: &str, pipeline: &str) -> bool {
     let own = execution_context(pipeline).to_lowercase();

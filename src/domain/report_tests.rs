@@ -475,6 +475,23 @@ fn only_what_is_shown_to_the_letter_is_shown() {
 }
 
 #[test]
+fn a_stage_that_succeeded_and_is_shown_to_have_failed_has_been_retried() {
+    let build = |status| snapshot(ExecutionStatus::Succeeded, &[stage("Build", status)]);
+    let failed = [(State::Failure, "Build failed")];
+    let succeeded = build(StageStatus::Succeeded);
+    assert!(has_been_retried(&succeeded, &shown("x1", &failed)));
+    assert!(has_been_retried(&succeeded, &shown("x1", &[(State::Error, "Stopped")])));
+    assert!(!has_been_retried(&succeeded, &shown("x2", &failed)), "that was another execution");
+    assert!(!has_been_retried(&succeeded, &shown("x1", &[(State::Pending, "Build in progress")])));
+    assert!(!has_been_retried(&build(StageStatus::Failed), &shown("x1", &failed)));
+    let staging = deploying(rollout(Progress::Unconfirmed, UP), StageStatus::Succeeded);
+    let context = stage_context("node-server", "Staging");
+    let undone = Report { context, state: State::Failure, description: "Rolled back to :41".to_owned() };
+    let undone = ShownStatuses::from_newest_first([(undone, Some(author("x1")))]);
+    assert!(!has_been_retried(&snapshot(ExecutionStatus::Succeeded, &[staging]), &undone), "ECS had the last word");
+}
+
+#[test]
 fn links_tell_which_push_started_which_execution() {
     let shown = ShownStatuses::from_newest_first([
         posted("codepipeline/p", State::Pending, Some(("x2", Some("push-2")))),

@@ -122,7 +122,7 @@ pub fn judge(service: &Service, action: &ActionRun, before: Option<&Rollout>, no
         (Some(own), _) if !service.has_stages => of_deployment(service, own, action, now),
         (_, Some(recorded)) => of_history(service, recorded, action, now),
         (Some(own), None) => of_deployment(service, own, action, now),
-        (None, None) => without_deployment(service, action, before),
+        (None, None) => without_deployment(service, action, before, now),
     };
     keep(before, found)
 }
@@ -166,8 +166,8 @@ fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -
     }
     let named = deployments().find(|one| action.external_id.as_deref() == Some(one.id.as_str()));
     named.or_else(|| {
-        let mut began: Vec<&Deployment> =
-            deployments().filter(|one| one.created.is_some_and(|created| is_of(created, action))).collect();
+        let begins = |one: &&Deployment| one.created.is_some_and(|created| is_of(created, action));
+        let mut began: Vec<&Deployment> = deployments().filter(begins).filter(|one| !goes_back(one, service)).collect();
         // One from just before is what the action before has left behind, unless it is all there is.
         if began.iter().any(|one| one.created >= Some(action.started)) {
             began.retain(|one| one.created >= Some(action.started));
@@ -177,6 +177,14 @@ fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -
         let first = began.into_iter().min_by_key(|one| one.created);
         first.filter(|one| !is_alone || goes_forward(one, service, action))
     })
+}
+
+/// Whether a deployment brings back what was there before one that began earlier: it is the rollback of that one, though it
+/// began when this action had.
+fn goes_back(one: &Deployment, service: &Service) -> bool {
+    let is_before =
+        |other: &Deployment| one.revision.as_ref().zip(other.revision.as_ref()).is_some_and(|(a, b)| a.is_before(b));
+    service.deployments.iter().any(|other| other.created < one.created && is_before(other))
 }
 
 /// Whether a deployment is no rollback, which begins after the action as well, and is all that is left of a rollout that
@@ -205,7 +213,7 @@ fn of_deployment(service: &Service, own: &Deployment, action: &ActionRun, now: T
     let primary = service.deployments.iter().find(|one| one.is_primary).unwrap_or(own);
     let progress = match own.state {
         Some(RolloutState::Failed) => brought_back(own, primary),
-        _ if primary.id != own.id && is_newer(primary, own) => Progress::Unconfirmed,
+        _ if primary.id != own.id && is_newer(primary, own) => overtaken(service, action, now),
         _ if primary.id != own.id => brought_back(own, primary),
         Some(RolloutState::Completed) => Progress::Runs { since: own.updated.unwrap_or(now) },
         _ if action.status == ActionStatus::Succeeded && own.tasks.are_up() && service.deployments.len() == 1 => {
@@ -217,11 +225,6 @@ fn of_deployment(service: &Service, own: &Deployment, action: &ActionRun, now: T
         _ if !service.has_breaker && own.tasks.failed >= own.tasks.threshold() => Progress::Failing,
         _ => Progress::Rolling { lifecycle: None },
     };
-    // A deploy that has taken the place of this one says nothing of it; CodePipeline does, once the action ends.
-    let progress = match progress {
-        Progress::Unconfirmed if !action.is_over() => Progress::Rolling { lifecycle: None },
-        other => other,
-    };
     Rollout {
         service: service.name.clone(),
         revision: own.revision.clone(),
@@ -231,6 +234,18 @@ fn of_deployment(service: &Service, own: &Deployment, action: &ActionRun, now: T
         cause: None,
         address: None,
     }
+}
+
+/// A deploy that has taken the place of this one says nothing of it; CodePipeline does, once the action has ended. Where
+/// that was early, the later one has to come to an end too: it may be rolled back, and past this one.
+fn overtaken(service: &Service, action: &ActionRun, now: Timestamp) -> Progress {
+    let is_under_way =
+        service.deployments.iter().any(|one| one.is_primary && one.state == Some(RolloutState::InProgress));
+    let is_early = action.status == ActionStatus::Succeeded && now.since(action.updated) <= STILL_AT_WORK;
+    if !action.is_over() || (is_under_way && is_early) {
+        return Progress::Rolling { lifecycle: None };
+    }
+    Progress::Unconfirmed
 }
 
 /// A later deploy took the place of this one, by its revision, or where that does not tell, by its time.
@@ -264,17 +279,8 @@ fn of_history(service: &Service, own: &ServiceDeployment, action: &ActionRun, no
         ServiceDeploymentStatus::Successful => Progress::Runs { since: own.finished.unwrap_or(now) },
         ServiceDeploymentStatus::RollingBack => Progress::Failed { rolling_back_to: own.rollback_to.clone() },
         ServiceDeploymentStatus::RolledBack => Progress::RolledBack { to: own.rollback_to.clone() },
-        // One that a later deploy has taken the place of says nothing of it; CodePipeline does, once the action ends.
-        ServiceDeploymentStatus::Stopped if is_overtaken(service, own) => {
-            if action.is_over() {
-                Progress::Unconfirmed
-            } else {
-                Progress::Rolling { lifecycle: None }
-            }
-        }
-        ServiceDeploymentStatus::RollbackFailed | ServiceDeploymentStatus::Stopped => {
-            Progress::Failed { rolling_back_to: None }
-        }
+        ServiceDeploymentStatus::Stopped => stopped(service, own, action, now),
+        ServiceDeploymentStatus::RollbackFailed => Progress::Failed { rolling_back_to: None },
     };
     let has_failed = matches!(progress, Progress::Failed { .. } | Progress::RolledBack { .. });
     Rollout {
@@ -288,27 +294,37 @@ fn of_history(service: &Service, own: &ServiceDeployment, action: &ActionRun, no
     }
 }
 
-/// Whether the service is on its way to a later revision, or was.
-fn is_overtaken(service: &Service, own: &ServiceDeployment) -> bool {
-    let is_later =
-        |other: Option<&Revision>| other.zip(own.revision.as_ref()).is_some_and(|(one, own)| one.is_after(own));
-    let primary = service.deployments.iter().find(|one| one.is_primary).and_then(|one| one.revision.as_ref());
-    is_later(primary) || service.history.iter().any(|one| is_later(one.revision.as_ref()))
+/// A deployment that was stopped: for a later one, which may have been rolled back past this one since, or by somebody.
+fn stopped(service: &Service, own: &ServiceDeployment, action: &ActionRun, now: Timestamp) -> Progress {
+    let Some(revision) = &own.revision else { return Progress::Failed { rolling_back_to: None } };
+    let is_later = |other: Option<&Revision>| other.is_some_and(|other| other.is_after(revision));
+    let primary = service.deployments.iter().find(|one| one.is_primary);
+    match primary.and_then(|primary| Some((primary, primary.revision.as_ref()?))) {
+        Some((primary, runs)) if runs.is_before(revision) => went_back(primary, runs),
+        Some((_, runs)) if is_later(Some(runs)) => overtaken(service, action, now),
+        _ if service.history.iter().any(|one| is_later(one.revision.as_ref())) => overtaken(service, action, now),
+        _ => Progress::Failed { rolling_back_to: None },
+    }
+}
+
+/// The service runs an earlier revision again, or is on its way there.
+fn went_back(primary: &Deployment, to: &Revision) -> Progress {
+    match primary.state {
+        Some(RolloutState::Completed) | None => Progress::RolledBack { to: Some(to.clone()) },
+        _ => Progress::Failed { rolling_back_to: Some(to.clone()) },
+    }
 }
 
 /// Nothing that ECS lists is the action's own: it has not begun, or is gone already.
-fn without_deployment(service: &Service, action: &ActionRun, before: Option<&Rollout>) -> Rollout {
+fn without_deployment(service: &Service, action: &ActionRun, before: Option<&Rollout>, now: Timestamp) -> Rollout {
     let primary = service.deployments.iter().find(|one| one.is_primary);
     let known = before.and_then(|before| before.revision.as_ref());
     let runs = primary.and_then(|primary| primary.revision.as_ref());
     let progress = match (known, runs, primary) {
         // It was there before, and what the service is on its way to is older.
-        (Some(known), Some(runs), Some(primary)) if runs.is_before(known) => match primary.state {
-            Some(RolloutState::Completed) | None => Progress::RolledBack { to: Some(runs.clone()) },
-            _ => Progress::Failed { rolling_back_to: Some(runs.clone()) },
-        },
-        _ if action.is_over() => Progress::Unconfirmed,
-        (Some(_), ..) => Progress::Rolling { lifecycle: None },
+        (Some(known), Some(runs), Some(primary)) if runs.is_before(known) => went_back(primary, runs),
+        (Some(_), ..) => overtaken(service, action, now),
+        (None, ..) if action.is_over() => Progress::Unconfirmed,
         (None, ..) => Progress::NotBegun,
     };
     let mut rollout = Rollout::unknown(&service.name, progress);

@@ -159,7 +159,7 @@ fn the_old_deployment_may_come_back_as_itself() {
 #[test]
 fn a_newer_deploy_in_its_place_is_no_rollback() {
     let newer = [
-        primary(deployment(43, BEGAN + 58, RolloutState::InProgress)),
+        primary(deployment(43, BEGAN + 58, RolloutState::Completed)),
         deployment(42, BEGAN + 3, RolloutState::InProgress),
     ];
     assert_eq!(judged(&newer, ActionStatus::Succeeded).progress, Progress::Unconfirmed);
@@ -167,6 +167,23 @@ fn a_newer_deploy_in_its_place_is_no_rollback() {
     let recorded = Service { history: vec![history(ServiceDeploymentStatus::Successful, None)], ..service(&newer) };
     let rollout = judge(&recorded, &action(ActionStatus::Succeeded), None, at(1070));
     assert_eq!(rollout.progress, Progress::Runs { since: at(BEGAN + 50) });
+}
+
+#[test]
+fn a_newer_deploy_that_is_under_way_may_be_rolled_back_past_this_one() {
+    let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
+    let newer = primary(deployment(43, BEGAN + 58, RolloutState::InProgress));
+    let both = service(&[newer.clone(), own.clone()]);
+    let succeeded = action(ActionStatus::Succeeded);
+    let progress = |now| judge(&both, &succeeded, None, at(now)).progress;
+    assert_eq!(progress(1060 + 600), Progress::Rolling { lifecycle: None });
+    assert_eq!(progress(1060 + 601), Progress::Unconfirmed, "it is not waited for without end");
+    let failed_action = judge(&both, &action(ActionStatus::Failed), None, at(1070)).progress;
+    assert_eq!(failed_action, Progress::Unconfirmed, "a failure needs no witness");
+    let back = primary(deployment(41, BEGAN + 90, RolloutState::InProgress));
+    let undone = service(&[back, failed(newer), own]);
+    let rollout = judge(&undone, &succeeded, None, at(1100));
+    assert_eq!(rollout.progress, Progress::Failed { rolling_back_to: Some(revision(41)) });
 }
 
 #[test]
@@ -240,7 +257,7 @@ fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
         assert_eq!(judged(Status::RolledBack, back.clone(), has_stages), Progress::RolledBack { to: back.clone() });
         let failed = Progress::Failed { rolling_back_to: back.clone() };
         assert_eq!(judged(Status::RollingBack, back, has_stages), failed);
-        assert_eq!(judged(Status::Stopped, None, has_stages), Progress::Failed { rolling_back_to: None });
+        assert_eq!(judged(Status::Stopped, None, has_stages), Progress::RolledBack { to: Some(revision(41)) });
         let rolling = Progress::Rolling { lifecycle: Some("BAKE_TIME".to_owned()) };
         assert_eq!(judged(Status::AtWork, None, has_stages), rolling);
     }
@@ -248,14 +265,22 @@ fn the_history_tells_of_strategies_with_stages_and_of_what_is_gone() {
 
 #[test]
 fn a_deploy_that_was_stopped_for_a_later_one_has_not_failed() {
-    let stopped = |status, running_now: u32| {
+    let stopped = |status, runs_now: u32, state| {
         let history = vec![history(ServiceDeploymentStatus::Stopped, None)];
-        let primary = primary(deployment(running_now, BEGAN + 60, RolloutState::InProgress));
+        let primary = primary(deployment(runs_now, BEGAN + 60, state));
         judge(&Service { history, ..service(&[primary]) }, &action(status), None, at(1070)).progress
     };
-    assert_eq!(stopped(ActionStatus::Succeeded, 43), Progress::Unconfirmed);
-    assert_eq!(stopped(ActionStatus::InProgress, 43), Progress::Rolling { lifecycle: None });
-    assert_eq!(stopped(ActionStatus::Succeeded, 41), Progress::Failed { rolling_back_to: None });
+    use RolloutState::{Completed, InProgress};
+    assert_eq!(stopped(ActionStatus::Succeeded, 43, Completed), Progress::Unconfirmed);
+    assert_eq!(stopped(ActionStatus::InProgress, 43, Completed), Progress::Rolling { lifecycle: None });
+    // The later one was rolled back, and past this one.
+    assert_eq!(stopped(ActionStatus::Succeeded, 41, Completed), Progress::RolledBack { to: Some(revision(41)) });
+    let goes_back = Progress::Failed { rolling_back_to: Some(revision(41)) };
+    assert_eq!(stopped(ActionStatus::Succeeded, 41, InProgress), goes_back);
+    // Somebody has stopped it, and ECS does not tell what runs.
+    let alone = Service { history: vec![history(ServiceDeploymentStatus::Stopped, None)], ..service(&[]) };
+    let rollout = judge(&alone, &action(ActionStatus::Succeeded), None, at(1070));
+    assert_eq!(rollout.progress, Progress::Failed { rolling_back_to: None });
 }
 
 #[test]
@@ -464,4 +489,20 @@ fn what_the_action_before_left_behind_a_moment_ago_is_not_its_own() {
     assert_eq!((rollout.revision, matches!(rollout.progress, Progress::Runs { .. })), (Some(revision(43)), true));
     let only_back = judge(&service(&[primary(back)]), &action(ActionStatus::InProgress), None, at(BEGAN + 1));
     assert_eq!(only_back.progress, Progress::NotBegun);
+}
+
+#[test]
+fn the_rollback_of_the_run_before_is_not_its_own_though_it_began_later() {
+    // The action before has succeeded too early: ECS gives its deployment up when this action has begun, and before it has
+    // begun its own.
+    let before = failed(deployment(42, BEGAN - 28, RolloutState::Failed));
+    let back = deployment(41, BEGAN + 1, RolloutState::InProgress);
+    let own = Deployment {
+        tasks: Tasks { desired: 2, running: 0, pending: 2, failed: 0 },
+        ..primary(deployment(43, BEGAN + 2, RolloutState::InProgress))
+    };
+    let rollout = judged(&[own, back.clone(), before.clone()], ActionStatus::InProgress);
+    assert_eq!((rollout.revision, rollout.tasks.pending), (Some(revision(43)), 2));
+    let not_yet = judged(&[primary(back), before], ActionStatus::InProgress);
+    assert_eq!((not_yet.revision, not_yet.progress), (None, Progress::NotBegun));
 }

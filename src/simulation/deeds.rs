@@ -250,7 +250,7 @@ impl Runner<'_> {
                 // It remembers for longer than it takes until GitHub shows which push has started what. Where neither can
                 // be asked, a push that is delivered again is started again.
                 let is_of_github = |what: &What| match what {
-                    What::NewToken { .. } | What::NoPermission { .. } => true,
+                    What::NewToken { .. } | What::NoPermission { .. } | What::BrokenConfig { .. } => true,
                     What::Outage { service, .. } | What::Calls { service, .. } => *service == "github",
                     _ => false,
                 };
@@ -315,7 +315,10 @@ impl Runner<'_> {
                 let told_of = shown.get(&context).and_then(|told| told.execution.as_ref());
                 let has_source =
                     |one: &ExecutionView| one.stage("Source") == Some("Succeeded") || one.stage(DEPLOYS_IN).is_some();
-                let is_judged = |one: &ExecutionView| own.len() == 1 || has_source(one) || told_of == Some(&one.id);
+                // Nor after a retry that did not come to it: only its own chain knew.
+                let has_retries = self.watch.count_of(&["retry"]) > 0;
+                let is_known = |one: &ExecutionView| !has_retries && (own.len() == 1 || told_of == Some(&one.id));
+                let is_judged = |one: &ExecutionView| has_source(one) || is_known(one);
                 let with_source = || own.iter().filter(|one| has_source(one)).max_by_key(|one| one.started);
                 if let Some(execution) = newest.filter(|one| is_judged(one)).or_else(with_source) {
                     let without_ecs = self.watch.without_ecs.contains(&execution.id);

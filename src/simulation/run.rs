@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::crowd::Crowd;
 use super::plan::{BRANCH, Plan, What};
@@ -222,12 +222,14 @@ impl<'a> Runner<'a> {
             .pop()
             .unwrap_or_else(|| account::webhook(&self.sdk_config, &self.queue_url, &self.wires.clock(self.skew)));
         let fate = self.webhook_fates.pop_front();
+        let sent = Instant::now();
         self.running.push(Box::pin(async move {
             let handled = async { webhook.handle(request).await.status().as_u16() };
             let (end, has_struck) = Fated::new(timeout(GITHUB_WAITS, handled), fate).await;
             let struck = fate.filter(|_| has_struck);
             let (status, webhook) = match end {
-                End::Answered(Ok(status)) => (Some(status), Some(webhook)),
+                // Whoever was frozen may answer when GitHub has long gone.
+                End::Answered(Ok(status)) => (Some(status).filter(|_| sent.elapsed() <= GITHUB_WAITS), Some(webhook)),
                 _ => (None, None),
             };
             Done::Delivery { commit: at, status, webhook, struck }

@@ -6,14 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::local::FUNCTION_TIMEOUT;
 
 /// What befalls an invocation, counted in the moments at which its code waits for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// The sandbox dies at the nth such moment. What it had on its way may still arrive.
     Dies { at: u32 },
-    /// The sandbox is frozen at the nth such moment for so long, and wakes up with everything overdue.
+    /// The sandbox is frozen at the nth such moment for so long, and wakes up with everything overdue, or not at all.
     Freezes { at: u32, lasts: Duration },
     /// The sandbox is frozen as it is about to tell GitHub something, which arrives when it wakes up.
     FreezesTelling { lasts: Duration },
@@ -44,13 +46,16 @@ pub(super) struct Fated<F> {
     /// The moments so far.
     waits: u32,
     frozen: Option<Pin<Box<Sleep>>>,
+    /// When Lambda takes the sandbox away.
+    until: Instant,
     /// Whether the fate has struck.
     has_struck: bool,
 }
 
 impl<F: Future> Fated<F> {
     pub(super) fn new(inner: F, fate: Option<Fate>) -> Self {
-        Self { inner: Box::pin(inner), fate, waits: 0, frozen: None, has_struck: false }
+        let until = Instant::now() + FUNCTION_TIMEOUT;
+        Self { inner: Box::pin(inner), fate, waits: 0, frozen: None, until, has_struck: false }
     }
 }
 
@@ -72,6 +77,8 @@ impl<F: Future> Future for Fated<F> {
             if let Some(frozen) = &mut this.frozen {
                 match frozen.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
+                    // Nobody wakes up in a sandbox that is no more.
+                    Poll::Ready(()) if Instant::now() > this.until => return Poll::Ready((End::Died, true)),
                     Poll::Ready(()) => this.frozen = None,
                 }
             }

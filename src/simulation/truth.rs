@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::plan::{DEPLOYS_IN, PipelinePlan};
 use crate::domain::time::Timestamp;
-use crate::standin::{CheckRun, DeploymentView, ExecutionView, PostedStatus, State, Status, World};
+use crate::standin::{CheckRun, DeploymentView, ExecutionView, PipelineMode, PostedStatus, State, Status, World};
 
 /// Something that GitHub was told about a commit.
 #[derive(Clone, Debug)]
@@ -100,6 +100,8 @@ fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
     }
     let runs = |deployment: &DeploymentView| deployment.status == "SUCCESSFUL";
     match own().next_back().map(|deployment| deployment.status) {
+        // Runs that deploy at the same moment may take each other's deployments for their own.
+        None if pipeline.mode == PipelineMode::Parallel => Deploy::Open,
         None => Deploy::NeverCame,
         Some(_) if own().all(runs) => Deploy::Runs,
         // Of a commit that was deployed twice it can't be told here which time was meant.

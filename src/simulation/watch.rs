@@ -65,6 +65,8 @@ pub(super) struct Watch {
     /// Until when GitHub has forbidden to be asked, and about which commit that was said, where the next message that
     /// is sent about it has to obey.
     limited: Option<(Timestamp, String)>,
+    /// Those that did not obey.
+    impatient: Vec<String>,
     posted: u64,
     /// Executions that somebody else has started.
     pub(super) foreign: BTreeSet<String>,
@@ -222,7 +224,8 @@ impl Watch {
                 if let Some(not_before) = not_before
                     && Timestamp::from_millis(not_before.unwrap_or_default()) < until
                 {
-                    self.breach(format!("GitHub's limit is not waited for until {}: {body}", until.as_millis()));
+                    let until = until.as_millis();
+                    self.impatient.push(format!("GitHub's limit is not waited for until {until}: {body}"));
                 }
             }
             _ => self.limited = None,
@@ -240,7 +243,7 @@ impl Watch {
         }
     }
 
-    fn count_of(&self, kinds: &[&str]) -> u64 {
+    pub(super) fn count_of(&self, kinds: &[&str]) -> u64 {
         kinds.iter().filter_map(|kind| self.struck.get(*kind)).sum()
     }
 
@@ -280,6 +283,12 @@ impl Watch {
     }
 
     pub(super) fn verdict(mut self, lasted: Duration) -> Verdict {
+        // Whoever was frozen has not heard what GitHub said.
+        if self.count_of(&["worker freezes", "worker freezes as it tells"]) == 0 {
+            for impatient in std::mem::take(&mut self.impatient) {
+                self.breach(impatient);
+            }
+        }
         for leak in self.log.leaks() {
             self.breach(format!("this should not have been logged: {leak}"));
         }

@@ -14,7 +14,7 @@ use crate::config::ReportAs;
 use crate::domain::event::CommitSha;
 use crate::domain::execution::ExecutionSnapshot;
 use crate::domain::reading::{Reading, Source};
-use crate::domain::report::{ShownStatuses, desired, diff};
+use crate::domain::report::{ShownStatuses, desired, diff, has_been_retried};
 use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
@@ -143,6 +143,10 @@ impl Worker {
             return self.adopt(message, run).await;
         }
         if is_followed && snapshot.is_unconfirmed() {
+            if is_final && has_been_retried(&snapshot, &shown) {
+                // Its chain ended with the attempt before.
+                return self.adopt(message, run).await;
+            }
             // The chain remembers what it saw of the rollout; this reading knows nothing of it.
             return Ok(());
         }

@@ -300,15 +300,22 @@ impl Record {
         }
     }
 
-    /// A chain's own wake-up knows most, so it goes first; then what may begin a chain; then mere hints.
+    /// A chain's own wake-up knows most, so it goes first; then what may begin a chain or insists on being heard, whether it
+    /// has just come or is tried again; then mere hints.
     fn rank(&self) -> u8 {
-        match &self.work {
-            Received::Ours(message) if matches!(message.job, Job::Follow(_)) => 0,
-            Received::Event(event) if event.what == Happening::ExecutionResumed => 1,
-            Received::Event(event) if event.what == Happening::ExecutionStarted => 2,
-            Received::Event(event) if event.what.wait().is_none() => 3,
-            Received::Ours(_) => 4,
-            Received::Event(_) => 5,
+        let (happening, has_to_wait) = match &self.work {
+            Received::Ours(message) => match &message.job {
+                Job::Look(job) => (job.happening, false),
+                _ => return 0,
+            },
+            Received::Event(event) => (event.what, event.what.wait().is_some()),
+        };
+        match happening {
+            Happening::ExecutionResumed => 1,
+            Happening::ExecutionStarted => 2,
+            happening if happening.insists() => 3,
+            _ if !has_to_wait => 4,
+            _ => 5,
         }
     }
 }

@@ -120,10 +120,12 @@ def copy(work):
     lib = tree / "src/lib.rs"
     # A bug may leave something unused.
     lib.write_text(lib.read_text().replace("\npub mod aws;", "\n#![allow(warnings)]\npub mod aws;", 1) + SWITCH)
-    manifest = tree / "Cargo.toml"
-    # Under a name of its own, it lies beside the program without bugs.
+    # Under names of its own, nothing of it is taken for what is built without bugs, in a target folder that both use.
+    manifest, lock = tree / "Cargo.toml", tree / "Cargo.lock"
     text = manifest.read_text().replace('default-run = "pipehook"\n', "")
-    manifest.write_text(re.sub(r'\[\[bin\]\]\nname = "pipehook"', '[[bin]]\nname = "pipehook-with-bugs"', text))
+    text = re.sub(r'\[\[bin\]\]\nname = "pipehook"', '[[bin]]\nname = "pipehook-with-bugs"', text)
+    manifest.write_text(text.replace('name = "pipehook"\n', 'name = "pipehook-with-bugs"\n', 1) + '\n[lib]\nname = "pipehook"\n')
+    lock.write_text(lock.read_text().replace('name = "pipehook"\n', 'name = "pipehook-with-bugs"\n'))
     return tree
 
 
