@@ -142,12 +142,13 @@ impl Worker {
             // A second one meets it when it wakes.
             return self.adopt(message, run).await;
         }
-        if is_followed && snapshot.is_unconfirmed() {
+        if is_followed && (snapshot.is_unconfirmed() || (is_final && !is_over)) {
             if is_final && has_been_retried(&snapshot, &shown) {
                 // Its chain ended with the attempt before.
                 return self.adopt(message, run).await;
             }
-            // The chain remembers what it saw of the rollout; this reading knows nothing of it.
+            // The chain remembers what it saw of the rollout; this reading knows nothing of it. Where it has told the end,
+            // nobody would come back to what is told as under way again.
             return Ok(());
         }
         let settled = self.look_once(&run, Seen { snapshot, shown }).await;
