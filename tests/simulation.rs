@@ -8,13 +8,20 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 6] = [
+const ONCE_FAILED: [(u64, &str); 13] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
+    (528, "a success that had been told was pending again, after the chain had ended"),
     (3413, "a success that ECS had been at work on was believed after one look at which ECS did not answer"),
     (7_002_251, "a deployment that ECS had stopped for a later one was called failed"),
     (7_002_738, "a page that did not come from GitHub counted as a posted status"),
     (8_001_360, "a worker that was frozen while it asked ECS believed CodePipeline"),
     (8_003_265, "a success that ECS was still at work on was left by whoever heard of it first"),
+    (41_003_991, "a deploy was told a success while the one that had overtaken it was under way, and undone later"),
+    (41_006_935, "the rollback of the run before, which began later than the action, was taken for its own deployment"),
+    (41_012_792, "a retry that happened while GitHub could not be told was left, for ECS did not confirm its deploy"),
+    (41_021_260, "of events that were tried again together, one that does not insist was heard, and the others not"),
+    (41_027_073, "a deploy was told a success though the one that had overtaken it was rolled back past it"),
+    (41_031_264, "a sandbox woke up after Lambda had taken it away"),
 ];
 
 #[test]

@@ -83,7 +83,7 @@ BUGS = [
     ("runs of others are not adopted", 141, "src/worker/look.rs",
      "            if !happening.adopts() {",
      "            if !happening.adopts() || BUG {"),
-    ("GitHub's wait is forgotten", 204, "src/worker/trouble.rs",
+    ("GitHub's wait is forgotten", 971, "src/worker/trouble.rs",
      "let wait = wait.saturating_add(",
      "let wait = if BUG { Duration::ZERO } else { *wait }.saturating_add("),
     ("a stage's end is taken from whatever execution is in it", 3, "src/aws/codepipeline/map.rs",
