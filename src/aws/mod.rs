@@ -16,9 +16,11 @@ pub mod ecs;
 #[cfg(feature = "worker")]
 pub mod logs;
 #[cfg(feature = "worker")]
-mod signed;
+pub(crate) mod signed;
+#[cfg(feature = "tool")]
+pub(crate) mod stacks;
 #[cfg(feature = "worker")]
-mod unread;
+pub(crate) mod unread;
 #[cfg(feature = "worker")]
 mod xml;
 
@@ -49,6 +51,9 @@ pub struct Patience {
 impl Patience {
     pub const WEBHOOK: Self = Self { attempt: Duration::from_secs(3), call: Duration::from_secs(7), attempts: 3 };
     pub const WORKER: Self = Self { attempt: Duration::from_secs(4), call: Duration::from_secs(9), attempts: 3 };
+    /// Of a person who waits in front of a terminal.
+    #[cfg(feature = "tool")]
+    pub const PERSON: Self = Self { attempt: Duration::from_secs(10), call: Duration::from_secs(20), attempts: 3 };
 }
 
 /// Configuration for every client, from the function's environment. Endpoints of stand-ins come from the SDK's own
@@ -69,6 +74,18 @@ pub async fn sdk_config(patience: Patience) -> SdkConfig {
         .http_client(http_client)
         .load()
         .await
+}
+
+/// Configuration for every client, from what a person has set up for the AWS CLI: the environment, profiles, IAM Identity
+/// Center, and the machine that it runs on. The certificates are the machine's own, so that a company's proxy is trusted
+/// where the machine trusts it.
+#[cfg(feature = "tool")]
+pub async fn sdk_config_of_a_person(profile: Option<&str>, region: Option<&str>) -> SdkConfig {
+    let loader = loader(Patience::PERSON)
+        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
+    let loader = profile.into_iter().fold(loader, |loader, profile| loader.profile_name(profile));
+    let own = region.map(|region| aws_config::Region::new(region.to_owned()));
+    own.into_iter().fold(loader, |loader, region| loader.region(region)).load().await
 }
 
 /// An account of retries for one client. The SDK's own is shared by all clients of the process, so that one that gets no

@@ -1,10 +1,10 @@
 //! Requests to services of which pipehook needs one small read: signed by hand, sent as the SDK's own clients send theirs.
 //!
-//! The SDK's crates for EC2, Elastic Load Balancing and CloudWatch Logs hold hundreds of operations, of which five are
-//! called here; they would cost minutes of compile time. What their clients take from the environment holds here too:
-//! credentials, region, endpoints, connections.
+//! The SDK's crates for EC2, Elastic Load Balancing, CloudWatch Logs and what the tool looks at hold hundreds of operations,
+//! of which a dozen are called here; they would cost minutes of compile time. What their clients take from the environment
+//! holds here too: credentials, region, endpoints, connections.
 //!
-//! What is read this way decorates a report. So there is one attempt, and little patience.
+//! What the worker reads this way decorates a report. So there is one attempt, and little patience.
 
 use std::time::{Duration, SystemTime};
 
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What tells one service from another on the wire (botocore: `metadata` of the service's model).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Service {
+pub(crate) struct Service {
     /// The service's id, of which the names of its settings are made: `AWS_ENDPOINT_URL_` and the id in capitals with `_`
     /// for blanks.
     pub id: &'static str,
@@ -41,7 +41,7 @@ pub(super) struct Service {
 
 /// A client of one service.
 #[derive(Clone, Debug)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     service: Service,
     region: String,
     /// Without a slash at its end.
@@ -51,7 +51,7 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    pub(super) fn new(sdk_config: &SdkConfig, service: Service) -> Self {
+    pub(crate) fn new(sdk_config: &SdkConfig, service: Service) -> Self {
         let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
         let endpoint = endpoint(sdk_config, service, &region);
         let timeouts = sdk_config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
@@ -73,7 +73,7 @@ impl Signed {
     }
 
     /// Calls an action in the query protocol of EC2 and its kin, which answers with XML.
-    pub(super) async fn query(&self, action: &str, parameters: &[(String, &str)]) -> Result<Element, Unread> {
+    pub(crate) async fn query(&self, action: &str, parameters: &[(String, &str)]) -> Result<Element, Unread> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("Action", action).append_pair("Version", self.service.version);
         form.extend_pairs(parameters);
@@ -84,29 +84,58 @@ impl Signed {
     }
 
     /// Calls an operation in the JSON protocol, version 1.1.
-    pub(super) async fn json(&self, operation: &str, input: &Value) -> Result<Value, Unread> {
+    pub(crate) async fn json(&self, operation: &str, input: &Value) -> Result<Value, Unread> {
+        self.json_of("application/x-amz-json-1.1", operation, input).await
+    }
+
+    /// Calls an operation in the JSON protocol, version 1.0.
+    #[cfg(feature = "tool")]
+    pub(crate) async fn json_1_0(&self, operation: &str, input: &Value) -> Result<Value, Unread> {
+        self.json_of("application/x-amz-json-1.0", operation, input).await
+    }
+
+    async fn json_of(&self, content_type: &str, operation: &str, input: &Value) -> Result<Value, Unread> {
         let target = format!("{}.{operation}", self.service.version);
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let headers = [("content-type", content_type), ("x-amz-target", target.as_str())];
         let answer = self.call(&headers, input.to_string()).await?;
         serde_json::from_slice(&answer).map_err(|error| nonsense(operation, error))
     }
 
+    /// Reads what lies at a path of a service that speaks REST. The path begins with a slash, and its parts are encoded.
+    #[cfg(feature = "tool")]
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Unread> {
+        let answer = self.send("GET", path, &[], String::new()).await?;
+        serde_json::from_slice(&answer).map_err(|error| nonsense(path, error))
+    }
+
     async fn call(&self, headers: &[(&str, &str)], body: String) -> Result<Bytes, Unread> {
+        self.send("POST", "/", headers, body).await
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Result<Bytes, Unread> {
         let operation = self.operation.as_ref().ok_or_else(|| Unread::ForGood("no HTTP client".to_owned()))?;
-        let request = self.request(headers, body).await?;
+        let request = self.request(method, path, headers, body).await?;
         operation.invoke(request).await.map_err(sort)
     }
 
-    async fn request(&self, headers: &[(&str, &str)], body: String) -> Result<HttpRequest, Unread> {
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<HttpRequest, Unread> {
         let credentials = self.credentials.as_ref().ok_or_else(|| Unread::ForGood("no credentials".to_owned()))?;
         let credentials = credentials.provide_credentials().await;
         let identity = credentials.map_err(|error| Unread::ForNow(format!("no credentials: {error}")))?.into();
-        self.signed(headers, body, &identity)
+        self.signed(method, path, headers, body, &identity)
             .map_err(|error| Unread::ForGood(format!("a request can't be made: {error}")))
     }
 
     fn signed(
         &self,
+        method: &str,
+        path: &str,
         headers: &[(&str, &str)],
         body: String,
         identity: &aws_smithy_runtime_api::client::identity::Identity,
@@ -118,13 +147,13 @@ impl Signed {
             .time(SystemTime::now())
             .settings(SigningSettings::default())
             .build()?;
-        let address = format!("{}/", self.endpoint);
+        let address = format!("{}{path}", self.endpoint);
         let signable = SignableBody::Bytes(body.as_bytes());
-        let signable = SignableRequest::new("POST", address, headers.iter().copied(), signable)?;
+        let signable = SignableRequest::new(method, address, headers.iter().copied(), signable)?;
         let (instructions, _) = sign(signable, &parameters.into())?.into_parts();
         // The rest of the address is put in front when it is sent.
-        let request =
-            headers.iter().fold(http::Request::post("/"), |request, (name, value)| request.header(*name, *value));
+        let request = http::Request::builder().method(method).uri(path);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let mut request = request.header("user-agent", USER_AGENT).body(SdkBody::from(body))?;
         instructions.apply_to_request_http1x(&mut request);
         Ok(request.try_into()?)
@@ -236,8 +265,8 @@ mod tests {
         let config = config("us-east-1").endpoint_url("http://127.0.0.1:4566").build();
         let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("session".to_owned()), None, "test");
         let headers = [("x-amz-target", "Logs_20140328.GetLogEvents")];
-        let request =
-            Signed::new(&config, LOGS).signed(&headers, "{}".to_owned(), &Identity::from(credentials)).unwrap();
+        let identity = Identity::from(credentials);
+        let request = Signed::new(&config, LOGS).signed("POST", "/", &headers, "{}".to_owned(), &identity).unwrap();
         let authorization = request.headers().get("authorization").unwrap();
         let (scope, rest) = authorization.split_once("/us-east-1/logs/aws4_request, ").unwrap();
         assert!(scope.starts_with("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"), "{scope}");

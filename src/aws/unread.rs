@@ -18,7 +18,7 @@ pub enum Unread {
 }
 
 /// Sorts an error: throttling, failures of the service and lost connections pass; what it refuses, it will refuse again.
-pub(super) fn sort<E>(error: SdkError<E, HttpResponse>) -> Unread
+pub(crate) fn sort<E>(error: SdkError<E, HttpResponse>) -> Unread
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -1,9 +1,16 @@
-//! The command-line tool: the whole system on one machine.
+//! The command-line tool: the whole system on one machine, and help with setting it up.
 
+#[allow(dead_code)] // The commands that use it come one by one.
+mod account;
+mod delivery;
 mod demo;
 mod dev;
+mod explain;
 mod functions;
+#[allow(dead_code)] // As above.
+mod hub;
 mod pace;
+mod places;
 mod show;
 mod simulate;
 
@@ -15,6 +22,7 @@ use tokio::task::LocalSet;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::ConfigError;
+use crate::github::GitHubError;
 
 /// GitHub webhook to CodePipeline to commit statuses, on one machine.
 #[derive(Debug, Parser)]
@@ -37,6 +45,7 @@ Examples:
   pipehook demo --speed 10 --json        the same in seconds, for a script
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes
+  pipehook explain push.json             what a delivery would start, and why not more
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +54,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
+    /// Says which pipelines a delivery would start, and which filter keeps it from the others
+    Explain(explain::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
     Simulate(simulate::Arguments),
 }
@@ -64,6 +75,25 @@ pub enum Error {
     Write { path: PathBuf, cause: io::Error },
     #[error("{}: {cause}", path.display())]
     Config { path: PathBuf, cause: ConfigError },
+    /// It is no delivery, or not one that can be read.
+    #[error("{}: {problem}", path.display())]
+    Delivery { path: PathBuf, problem: String },
+    #[error("no AWS region: set it with --region, AWS_REGION, or in the profile")]
+    NoRegion,
+    #[error(
+        "no AWS credentials: {0}; set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    NoCredentials(String),
+    /// AWS did not do what it was asked to.
+    #[error("can't {doing}: {cause}{mending}")]
+    Aws { doing: String, cause: String, mending: &'static str },
+    #[error("the stack {stack} has no output {output}; is it pipehook's? --stack names another one")]
+    NoOutput { stack: String, output: String },
+    #[error("no GitHub token: set GH_TOKEN or GITHUB_TOKEN, as in GH_TOKEN=$(gh auth token)")]
+    NoGitHubToken,
+    /// GitHub did not do what it was asked to.
+    #[error("can't {doing}: {cause}")]
+    GitHub { doing: String, cause: GitHubError },
     /// What the webhook answered instead of 202.
     #[error("the webhook did not accept the push of {sha}: {answer}")]
     NotAccepted { sha: String, answer: String },
@@ -81,6 +111,10 @@ pub enum Error {
 }
 
 impl Error {
+    fn github(doing: impl Into<String>, cause: GitHubError) -> Self {
+        Self::GitHub { doing: doing.into(), cause }
+    }
+
     /// Whether all that is wrong is that nobody reads the output any more, as after `| head`.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(cause) if cause.kind() == io::ErrorKind::BrokenPipe)
@@ -107,6 +141,7 @@ impl Cli {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
+            Command::Explain(arguments) => arguments.run(),
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.
                 let told = tokio::task::spawn_blocking(move || arguments.run()).await;

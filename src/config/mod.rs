@@ -52,7 +52,7 @@ impl Config {
 
 /// An API base must be https; plain http is for stand-ins on this machine's loopback only, for the token goes with
 /// every request.
-fn check_api_url(url: &str) -> Result<String, String> {
+pub(crate) fn check_api_url(url: &str) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|error| format!("`api_url` is no URL: {error}"))?;
     let host = uri.host().ok_or("`api_url` has no host")?;
     let loopback = matches!(host, "localhost" | "[::1]") || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback());

@@ -34,6 +34,11 @@ impl Patterns {
         Ok(Self { texts: texts.to_vec(), set })
     }
 
+    /// Whether there is none, so that nothing matches.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
     fn matches(&self, name: &str) -> bool {
         self.set.is_match(name)
     }
@@ -237,7 +242,7 @@ impl Route {
         let ChangedFiles::Known(files) = changed else {
             return None;
         };
-        let filters = self.paths.is_some() || !self.paths_ignore.texts.is_empty();
+        let filters = self.paths.is_some() || !self.paths_ignore.is_empty();
         let counts = |file: &String| {
             self.paths.as_ref().is_none_or(|paths| paths.matches(file)) && !self.paths_ignore.matches(file)
         };

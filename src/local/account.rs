@@ -18,6 +18,9 @@ use crate::worker::Worker;
 const VISIBILITY: Duration = Duration::from_secs(180);
 pub(crate) const MAX_RECEIVES: u32 = 5;
 
+/// The stack as which pipehook would have been deployed.
+pub const STACK: &str = "pipehook";
+
 // As the template names them in a stack called `pipehook`: what the functions were seen to ask for is held against the
 // roles that it gives them.
 const CONFIG_PARAMETER: &str = "/pipehook/config";
@@ -34,6 +37,22 @@ pub(crate) fn set_up(world: &mut World, now: Timestamp, github_api_url: &str, se
     put_config(world, now, &config(github_api_url, setup.routes));
     put_github_token(world, now, setup.github_token);
     put_webhook_secret(world, now, setup.webhook_secret);
+}
+
+/// What the stack tells of itself, where the tool looks for names and addresses.
+pub(crate) fn put_stack(world: &mut World, now: Timestamp, queue_url: &str, dead_letters_url: &str) {
+    let stacks = world.stacks();
+    stacks.create(now, STACK);
+    for (logical, kind, physical) in [
+        ("Configuration", "AWS::SSM::Parameter", CONFIG_PARAMETER),
+        ("Queue", "AWS::SQS::Queue", queue_url),
+        ("DeadLetters", "AWS::SQS::Queue", dead_letters_url),
+    ] {
+        stacks.set_resource(STACK, logical, kind, physical);
+    }
+    stacks.set_output(STACK, "ConfigurationParameter", CONFIG_PARAMETER);
+    stacks.set_output(STACK, "Queue", queue_url);
+    stacks.set_output(STACK, "DeadLetters", dead_letters_url);
 }
 
 /// A configuration with these routes; what stands in front of the first one belongs to `[github]`.

@@ -17,6 +17,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
+pub use self::account::STACK;
 use crate::aws::{Patience, loader};
 use crate::clock::Clock;
 use crate::standin::{REGION, Server, World};
@@ -62,6 +63,8 @@ impl Local {
         let server = Server::start_on(port, world.clone(), move || standins_clock.now())?;
         let sdk_config = sdk_config(&server.aws_endpoint()).await;
         account::set_up(&mut lock(&world), clock.now(), &server.github_api_url(), setup);
+        let (queue, dead_letters) = (server.queue_url(QUEUE), server.queue_url(DEAD_LETTERS));
+        account::put_stack(&mut lock(&world), clock.now(), &queue, &dead_letters);
         let (webhook, worker) = functions(&sdk_config, &server, &clock);
         Ok(Self { world, server, sdk_config, clock, webhook, worker })
     }
@@ -69,6 +72,11 @@ impl Local {
     /// The stand-ins' state, to be looked at and scripted.
     pub fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
+    }
+
+    /// Tells the stack where the webhook is served.
+    pub fn put_webhook_url(&self, url: &str) {
+        self.world().stacks().set_output(STACK, "WebhookUrl", url);
     }
 
     pub fn server(&self) -> &Server {

@@ -77,7 +77,7 @@ impl Fault {
                 let (code, status) = match service {
                     AwsService::Sqs => ("RequestThrottled", 400),
                     AwsService::Ec2 => ("RequestLimitExceeded", 503),
-                    AwsService::Elb => ("Throttling", 400),
+                    AwsService::Elb | AwsService::CloudFormation => ("Throttling", 400),
                     _ => ("ThrottlingException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, "Rate exceeded") }
@@ -97,7 +97,7 @@ impl Fault {
                 let (code, status) = match service {
                     AwsService::Sqs => ("AccessDenied", 400),
                     AwsService::Ec2 => ("UnauthorizedOperation", 403),
-                    AwsService::Elb => ("AccessDenied", 403),
+                    AwsService::Elb | AwsService::CloudFormation => ("AccessDenied", 403),
                     _ => ("AccessDeniedException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, message) }
@@ -105,7 +105,7 @@ impl Fault {
             Self::Unauthorized => {
                 let (code, status) = match service {
                     AwsService::Ec2 => ("AuthFailure", 401),
-                    AwsService::Elb => ("InvalidClientTokenId", 403),
+                    AwsService::Elb | AwsService::CloudFormation => ("InvalidClientTokenId", 403),
                     _ => ("UnrecognizedClientException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, "The security token is invalid.") }
@@ -123,13 +123,14 @@ impl Fault {
                     (AwsService::Ec2, _) => "InvalidNetworkInterfaceID.NotFound",
                     (AwsService::Elb, "DescribeTargetGroups") => "TargetGroupNotFound",
                     (AwsService::Elb, _) => "LoadBalancerNotFound",
+                    (AwsService::CloudFormation, _) => "ValidationError",
                 };
                 AwsError::new(code, "There is no such thing.")
             }
             Self::Unprocessable => {
                 let code = match service {
                     AwsService::Sqs | AwsService::Ec2 => "InvalidParameterValue",
-                    AwsService::Elb => "ValidationError",
+                    AwsService::Elb | AwsService::CloudFormation => "ValidationError",
                     AwsService::CodeBuild => "InvalidInputException",
                     AwsService::Logs | AwsService::Ecs => "InvalidParameterException",
                     AwsService::CodePipeline | AwsService::Ssm => "ValidationException",

@@ -14,6 +14,7 @@
 
 mod account;
 mod check;
+mod cloudformation;
 mod codebuild;
 mod codepipeline;
 mod ecs;
@@ -33,6 +34,7 @@ mod wire;
 mod world;
 
 pub use account::{ACCOUNT, REGION};
+pub use cloudformation::CloudFormation;
 pub use codebuild::{Build, BuildPhase, CodeBuild};
 pub use codepipeline::{
     ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,

@@ -117,11 +117,21 @@ pub(crate) enum AwsService {
     Ecs,
     Ec2,
     Elb,
+    CloudFormation,
 }
 
 impl AwsService {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::CodePipeline, Self::CodeBuild, Self::Logs, Self::Ecs, Self::Ec2, Self::Elb, Self::Sqs, Self::Ssm];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::CodePipeline,
+        Self::CodeBuild,
+        Self::Logs,
+        Self::Ecs,
+        Self::Ec2,
+        Self::Elb,
+        Self::Sqs,
+        Self::Ssm,
+        Self::CloudFormation,
+    ];
 
     /// The operations that are stood in for. What is not in this list is refused before the service sees it, so nothing
     /// can be asked that the list does not tell of.
@@ -166,6 +176,7 @@ impl AwsService {
                 "SendMessageBatch",
             ],
             Self::Ssm => &["GetParameter", "GetParameters", "PutParameter"],
+            Self::CloudFormation => &["DescribeStacks", "ListStackResources"],
         }
     }
 
@@ -173,7 +184,7 @@ impl AwsService {
     pub(crate) fn unknown(self, operation: &str) -> AwsError {
         let message = format!("{operation} is not stood in for");
         match self {
-            Self::Sqs | Self::Ec2 | Self::Elb => AwsError::new("InvalidAction", message),
+            Self::Sqs | Self::Ec2 | Self::Elb | Self::CloudFormation => AwsError::new("InvalidAction", message),
             _ => AwsError::new("UnknownOperationException", message),
         }
     }
@@ -198,6 +209,7 @@ impl AwsService {
         match version {
             "2016-11-15" => Some(Self::Ec2),
             "2015-12-01" => Some(Self::Elb),
+            "2010-05-15" => Some(Self::CloudFormation),
             _ => None,
         }
     }
@@ -212,6 +224,7 @@ impl AwsService {
             Self::Ecs => "ecs",
             Self::Ec2 => "ec2",
             Self::Elb => "elbv2",
+            Self::CloudFormation => "cloudformation",
         }
     }
 
@@ -219,7 +232,7 @@ impl AwsService {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Sqs => "application/x-amz-json-1.0",
-            Self::Ec2 | Self::Elb => "application/x-www-form-urlencoded",
+            Self::Ec2 | Self::Elb | Self::CloudFormation => "application/x-www-form-urlencoded",
             Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => "application/x-amz-json-1.1",
         }
     }
@@ -229,7 +242,9 @@ impl AwsService {
         let message = "Missing Authentication Token";
         match self {
             Self::Ec2 => AwsError { status: 401, ..AwsError::new("AuthFailure", message) },
-            Self::Elb => AwsError { status: 403, ..AwsError::new("MissingAuthenticationToken", message) },
+            Self::Elb | Self::CloudFormation => {
+                AwsError { status: 403, ..AwsError::new("MissingAuthenticationToken", message) }
+            }
             _ => AwsError::new("MissingAuthenticationTokenException", message),
         }
     }
@@ -253,11 +268,14 @@ impl AwsService {
                 let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
                 Reply::xml(error.status, format!("{head}{}", element("Response", &body)))
             }
-            Self::Elb => {
+            Self::Elb | Self::CloudFormation => {
                 let kind = if is_senders { "Sender" } else { "Receiver" };
                 let about = texts(&[("Type", kind), ("Code", error.code), ("Message", &error.message)]);
                 let body = element("Error", &about) + &text("RequestId", request_id);
-                let xmlns = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+                let xmlns = match self {
+                    Self::Elb => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+                    _ => "http://cloudformation.amazonaws.com/doc/2010-05-15/",
+                };
                 Reply::xml(error.status, format!("<ErrorResponse xmlns=\"{xmlns}\">{body}</ErrorResponse>"))
             }
             Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => json(error.code.to_owned()),

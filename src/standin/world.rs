@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 
+use super::cloudformation::CloudFormation;
 use super::codebuild::CodeBuild;
 use super::codepipeline::CodePipeline;
 use super::ecs::Ecs;
@@ -62,6 +63,7 @@ pub struct World {
     services: Ecs,
     queues: Sqs,
     parameters: Ssm,
+    stacks: CloudFormation,
     faults: Faults,
     deliveries: Vec<Delivery>,
     /// Requests to GitHub that are carried out later, when nobody waits for them any more.
@@ -81,6 +83,7 @@ impl World {
             services: Ecs::new(now, seed),
             queues: Sqs::new(now, seed),
             parameters: Ssm::default(),
+            stacks: CloudFormation::default(),
             faults: Faults::new(seed),
             deliveries: Vec::new(),
             late: Vec::new(),
@@ -124,6 +127,11 @@ impl World {
     /// Systems Manager's parameters.
     pub fn parameters(&mut self) -> &mut Ssm {
         &mut self.parameters
+    }
+
+    /// CloudFormation's stacks.
+    pub fn stacks(&mut self) -> &mut CloudFormation {
+        &mut self.stacks
     }
 
     /// What goes wrong.
@@ -313,6 +321,7 @@ impl World {
         match (service, form) {
             (AwsService::Ec2, Some(form)) => return network::ec2(&self.services, operation, form, id).map(xml),
             (AwsService::Elb, Some(form)) => return network::elb(&self.services, operation, form, id).map(xml),
+            (AwsService::CloudFormation, Some(form)) => return self.stacks.call(operation, form, id).map(xml),
             _ => {}
         }
         let content_type = header("content-type").unwrap_or_default();
@@ -333,7 +342,7 @@ impl World {
             AwsService::Logs => Some(logs::call(&self.builds, self.now, operation, &body)?),
             AwsService::Ecs => Some(self.services.call(self.now, operation, &body)?),
             // Without a form there is no version that would have led here.
-            AwsService::Ec2 | AwsService::Elb => None,
+            AwsService::Ec2 | AwsService::Elb | AwsService::CloudFormation => None,
         };
         Ok(answer.map_or(Body::Empty, Body::Json))
     }

@@ -15,6 +15,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::Clock;
+use crate::domain::event::Event;
 use crate::domain::route::Decision;
 use crate::domain::token::ClientRequestToken;
 use crate::metrics;
@@ -32,7 +33,7 @@ pub struct Webhook {
 
 /// Why a delivery was not accepted. GitHub shows the text under Recent deliveries.
 #[derive(Debug, thiserror::Error)]
-enum Rejection {
+pub(crate) enum Rejection {
     #[error("there is nothing at this path; deliveries go to / or /webhook")]
     NotFound,
     #[error("deliveries come by POST")]
@@ -141,10 +142,7 @@ impl Webhook {
         let settings = self.settings.get().await.map_err(Rejection::Settings)?;
         signature.verify(&settings.webhook_secrets, request.body())?;
 
-        let event_name = event_name(request.headers())?;
-        let payload = payload_of(request.headers(), request.body())?;
-        let event =
-            payload::parse(event_name, delivery, &payload).map_err(|error| Rejection::BadRequest(error.to_string()))?;
+        let Delivered { event_name, payload, event } = Delivered::read(request, delivery)?;
         let decisions = plan(&settings, &event)?;
         let now = self.clock.now();
         let messages = decisions
@@ -160,7 +158,30 @@ impl Webhook {
     }
 }
 
-fn plan(settings: &Settings, event: &crate::domain::event::Event) -> Result<Vec<Decision>, Rejection> {
+/// A delivery that was read, whoever has signed it.
+pub(crate) struct Delivered<'a> {
+    /// As GitHub's header names the event.
+    pub(crate) event_name: &'a str,
+    /// The JSON of it.
+    pub(crate) payload: Cow<'a, [u8]>,
+    pub(crate) event: Event,
+}
+
+impl<'a> Delivered<'a> {
+    /// Reads a request whose headers are GitHub's.
+    ///
+    /// # Errors
+    /// Where no header names the event, or the body is not one.
+    pub(crate) fn read(request: &'a Request<Bytes>, delivery: &str) -> Result<Self, Rejection> {
+        let event_name = event_name(request.headers())?;
+        let payload = payload_of(request.headers(), request.body())?;
+        let event = payload::parse(event_name, delivery, &payload);
+        let event = event.map_err(|error| Rejection::BadRequest(error.to_string()))?;
+        Ok(Self { event_name, payload, event })
+    }
+}
+
+fn plan(settings: &Settings, event: &Event) -> Result<Vec<Decision>, Rejection> {
     let config = settings.config.as_ref().map_err(|error| Rejection::Config(error.to_string()))?;
     Ok(config.routes.plan(event))
 }
@@ -207,7 +228,7 @@ fn answer(decision: &Decision) -> DecisionAnswer<'_> {
 }
 
 /// GitHub's id of the delivery, as far as it looks like one: the header is not signed, so anything can be in it.
-fn delivery_id(headers: &HeaderMap) -> String {
+pub(crate) fn delivery_id(headers: &HeaderMap) -> String {
     let id = headers.get("x-github-delivery").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let fits = id.len() <= 64 && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if fits { id.to_owned() } else { String::new() }

@@ -92,6 +92,20 @@ def answer(account, pipeline, token, status="Approved"):
 
 
 @case
+def stacks_tell_what_they_hold(plain, full):
+    """a stack tells its outputs and resources, and one that is not there is refused"""
+    (stack,) = plain.cloudformation.describe_stacks(StackName="pipehook")["Stacks"]
+    is_moment(stack["CreationTime"])
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    resources = plain.cloudformation.list_stack_resources(StackName="pipehook")["StackResourceSummaries"]
+    physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    check(physical["Queue"] == outputs["Queue"], (physical, outputs))
+    check(outputs["ConfigurationParameter"] == physical["Configuration"], (physical, outputs))
+    refused(plain.cloudformation, "ValidationError", lambda: plain.cloudformation.describe_stacks(StackName="nobodys"))
+    refused(plain.cloudformation, "ValidationError", lambda: plain.cloudformation.list_stack_resources(StackName="nobodys"))
+
+
+@case
 def a_pipeline_is_described(plain, full):
     """a pipeline is described, with its moments, and unknown pipelines and versions have exceptions of their own"""
     client = full.codepipeline

@@ -1,0 +1,104 @@
+//! A delivery in a file, in any of the forms in which people come by one.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use serde_json::Value;
+
+use super::Error;
+use crate::webhook::delivery_id;
+
+/// What stands for standard input.
+const STDIN: &str = "-";
+
+/// A delivery as GitHub sends it, and the bytes of its body to the last one: they are what is signed.
+pub(super) struct Delivery(pub(super) Request<Bytes>);
+
+impl Delivery {
+    /// Reads a delivery: the payload alone, what Lambda hands to a function (by a Function URL, an API Gateway or a load
+    /// balancer), or what GitHub's API says of a delivery (`GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{id}`).
+    /// `event` names the event where the file does not.
+    ///
+    /// # Errors
+    /// Where the file can't be read, is no JSON, or does not tell which event it is.
+    pub(super) fn read(path: &Path, event: Option<&str>) -> Result<Self, Error> {
+        let unreadable = |cause| Error::Read { path: path.to_owned(), cause };
+        let bytes = if path == Path::new(STDIN) {
+            let mut bytes = Vec::new();
+            io::stdin().read_to_end(&mut bytes).map(|_| bytes).map_err(unreadable)?
+        } else {
+            std::fs::read(path).map_err(unreadable)?
+        };
+        Self::parse(bytes, event).map_err(|problem| Error::Delivery { path: path.to_owned(), problem })
+    }
+
+    /// GitHub's id of it, where it has one.
+    pub(super) fn id(&self) -> String {
+        delivery_id(self.0.headers())
+    }
+
+    fn parse(bytes: Vec<u8>, event: Option<&str>) -> Result<Self, String> {
+        let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+        let mut request = if json["requestContext"].is_object() {
+            of_lambda(&bytes)?
+        } else if json["request"]["headers"].is_object() {
+            of_github(&json["request"])?
+        } else {
+            Request::new(Bytes::from(bytes))
+        };
+        let headers = request.headers_mut();
+        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        let guessed = || guess(&json).filter(|_| !headers.contains_key(EVENT));
+        if let Some(event) = event.or_else(guessed) {
+            let named = HeaderValue::from_str(event).map_err(|_| format!("\"{event}\" is no name of an event"))?;
+            headers.insert(EVENT, named);
+        }
+        if !headers.contains_key(EVENT) {
+            return Err("it does not say which event it is; --event names it, as in --event push".to_owned());
+        }
+        Ok(Self(request))
+    }
+}
+
+/// The header that names the event.
+const EVENT: HeaderName = HeaderName::from_static("x-github-event");
+
+/// The event that a payload is of, by what only this event's payload has.
+fn guess(payload: &Value) -> Option<&'static str> {
+    let has = |key: &str| !payload[key].is_null();
+    match () {
+        () if has("pull_request") && has("number") => Some("pull_request"),
+        () if has("check_run") => Some("check_run"),
+        () if has("check_suite") => Some("check_suite"),
+        () if has("ref") && has("after") => Some("push"),
+        () if has("zen") => Some("ping"),
+        () => None,
+    }
+}
+
+fn of_lambda(event: &[u8]) -> Result<Request<Bytes>, String> {
+    let text = std::str::from_utf8(event).map_err(|error| error.to_string())?;
+    let request = lambda_http::request::from_str(text).map_err(|error| format!("no event of a function's: {error}"))?;
+    let (parts, body) = request.into_parts();
+    let mut delivery = Request::new(Bytes::copy_from_slice(&body));
+    *delivery.headers_mut() = parts.headers;
+    Ok(delivery)
+}
+
+/// What GitHub's API tells of a delivery. The payload is there as JSON, so that its bytes are not the ones that were signed.
+fn of_github(request: &Value) -> Result<Request<Bytes>, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in request["headers"].as_object().into_iter().flatten() {
+        let wrong = || format!("the header {name} is none that HTTP takes");
+        let value = value.as_str().ok_or_else(wrong)?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
+        headers.insert(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut delivery = Request::new(Bytes::from(request["payload"].to_string()));
+    *delivery.headers_mut() = headers;
+    Ok(delivery)
+}

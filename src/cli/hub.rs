@@ -1,0 +1,35 @@
+//! GitHub, as a person asks it: with a token of their own.
+
+use clap::Args;
+
+use super::Error;
+use crate::clock::Clock;
+use crate::config::check_api_url;
+use crate::github::GitHub;
+use crate::github::transport::Transport;
+use crate::settings::Secret;
+
+/// Where the tokens of a person are looked for, in the order in which GitHub's own command-line tool does.
+const TOKEN_VARIABLES: [&str; 2] = ["GH_TOKEN", "GITHUB_TOKEN"];
+
+/// Which GitHub. The token is never an argument: arguments show in lists of processes and in the shell's history.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "GitHub (the token comes from GH_TOKEN or GITHUB_TOKEN)")]
+pub(super) struct GitHubArguments {
+    /// The API; of a GitHub Enterprise Server https://HOST/api/v3
+    #[arg(long, env = "GITHUB_API_URL", default_value = "https://api.github.com", value_name = "URL", value_parser = check_api_url)]
+    api_url: String,
+}
+
+impl GitHubArguments {
+    /// A client with the person's token.
+    ///
+    /// # Errors
+    /// Where no token is set.
+    pub(super) fn open(&self) -> Result<GitHub, Error> {
+        let token = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
+        let token = token.map(Secret::new).ok_or(Error::NoGitHubToken)?;
+        let github = GitHub::new(&self.api_url, Some(&token), &Transport::Network, Clock::system());
+        github.map_err(|error| Error::github("use the token", error))
+    }
+}

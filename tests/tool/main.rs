@@ -1,0 +1,7 @@
+//! The tool's commands as processes, against the stand-ins: what people see, and what has changed afterwards.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod scene;
+
+mod explain;
