@@ -3,5 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod scene;
+mod watching;
 
+mod acts;
 mod explain;
+mod runs;
+mod watch;
