@@ -38,7 +38,7 @@ use crate::queue::received::{Received, ReceivedError};
 use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
 use follow::Run;
-use trouble::{Cause, Trouble, next_try};
+use trouble::{Cause, Trouble, next_try, since_put_back};
 
 /// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
 const RESERVE: Duration = Duration::from_secs(4);
@@ -139,7 +139,11 @@ impl Worker {
     /// `None` for an event that is not about an execution.
     fn record(&self, message: SqsMessage) -> Result<Option<Record>, ReceivedError> {
         let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        let Some(work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
+        let sent = message.attributes.get("SentTimestamp").and_then(|sent| sent.parse().ok());
+        let Some(mut work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
+        if let (Received::Ours(ours), Some(sent)) = (&mut work, sent.map(Timestamp::from_millis)) {
+            ours.retry = ours.retry.take().map(|retry| since_put_back(retry, sent, self.clock.now()));
+        }
         let id = message.message_id.unwrap_or_default();
         Ok(Some(Record { id, received_before: receives.unwrap_or(1_u32) > 1, work }))
     }
