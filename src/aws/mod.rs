@@ -11,6 +11,8 @@ pub mod addresses;
 pub mod codebuild;
 #[cfg(feature = "worker")]
 pub mod codepipeline;
+#[cfg(feature = "tool")]
+pub(crate) mod dead_letters;
 #[cfg(feature = "worker")]
 pub mod ecs;
 #[cfg(feature = "worker")]

@@ -5,6 +5,7 @@ mod account;
 mod delivery;
 mod demo;
 mod dev;
+mod dlq;
 mod explain;
 mod functions;
 #[allow(dead_code)] // As above.
@@ -48,6 +49,7 @@ Examples:
   pipehook dev --config pipehook.toml    with your own routes
   pipehook explain push.json             what a delivery would start, and why not more
   pipehook watch node-server             follow the newest run of a pipeline, as GitHub shows it
+  pipehook dlq list                      what could not be done, and why
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +58,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
+    /// Looks into the dead-letter queue, and puts messages back
+    Dlq(dlq::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
     /// Approves what waits for approval in a pipeline
@@ -179,6 +183,7 @@ impl Cli {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
+            Command::Dlq(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
             Command::Approve(arguments) => Box::pin(arguments.run(true)).await,
             Command::Reject(arguments) => Box::pin(arguments.run(false)).await,

@@ -6,6 +6,7 @@ mod scene;
 mod watching;
 
 mod acts;
+mod dlq;
 mod explain;
 mod runs;
 mod watch;

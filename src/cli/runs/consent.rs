@@ -15,7 +15,8 @@ pub(in crate::cli) fn ask(question: &str, yes: bool) -> Result<(), Error> {
         return Ok(());
     }
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Error::NotAsked { question: question.to_owned() });
+        let question = question.lines().next().unwrap_or_default().to_owned();
+        return Err(Error::NotAsked { question });
     }
     let says_yes = put(question, &mut io::stdin().lock(), &mut io::stderr().lock()).map_err(Error::Output)?;
     if says_yes { Ok(()) } else { Err(Error::Declined) }

@@ -199,9 +199,9 @@ impl Screen {
         }
     }
 
-    /// Takes what turns away, and leaves what has been shown last.
+    /// Leaves what the bars have shown last as it stands. What is said from now on comes below.
     pub(super) fn settle(&mut self) {
-        for bar in self.bars.iter().flat_map(|bars| bars.stages.values()) {
+        for bar in self.bars.take().iter().flat_map(|bars| bars.stages.values()) {
             bar.disable_steady_tick();
             bar.abandon();
         }
