@@ -238,6 +238,19 @@ async fn the_run_that_runs_is_stopped_with_the_reason() {
 }
 
 #[tokio::test]
+async fn of_several_that_run_one_has_to_be_named() {
+    let desk = waiting(1).await;
+    insta::assert_snapshot!(desk.run(&["stop", "node-server", "--yes"]).await, @"
+    --- standard error
+    pipehook: several executions of node-server run; say which one: cff7994c (ca28d7b), e979588e (82c18b6)
+    --- exit code 1
+    ");
+    let id = desk.scene.newest_execution();
+    insta::assert_snapshot!(desk.run(&["stop", "node-server", &id[..6], "--abandon", "--yes"]).await, @"✓ CodePipeline stops cff7994c of node-server, commit ca28d7b");
+    assert_eq!(statuses(&desk), ["InProgress", "Stopped"]);
+}
+
+#[tokio::test]
 async fn a_reason_that_codepipeline_would_not_take_is_refused_before() {
     let desk = Desk::new().await;
     let ran = desk.run(&["stop", "node-server", "--reason", &"x".repeat(201)]).await;

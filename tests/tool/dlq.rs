@@ -281,13 +281,14 @@ async fn what_goes_wrong_says_what_to_do() {
 async fn a_look_that_fails_in_the_middle_gives_back_what_it_has_taken() {
     let desk = given_up().await;
     let before = ids(&desk);
-    let mut faults = desk.scene.local.world();
-    faults.faults().clear();
-    // The first receive is answered; the SDK tries the second three times.
-    for _ in 0..3 {
-        faults.faults().add("sqs", "ReceiveMessage", When::Nth(2), Fault::ServerError);
+    {
+        let mut world = desk.scene.local.world();
+        world.faults().clear();
+        // The first receive is answered; the SDK tries the second three times.
+        for _ in 0..3 {
+            world.faults().add("sqs", "ReceiveMessage", When::Nth(2), Fault::ServerError);
+        }
     }
-    drop(faults);
     assert_eq!(desk.run(&["dlq", "list"]).await.code, 1);
     assert_eq!(ids(&desk), before);
 }

@@ -137,6 +137,29 @@ async fn an_approval_is_waited_for_and_ctrl_c_leaves_the_run_alone() {
 }
 
 #[tokio::test]
+async fn a_stage_that_is_held_says_why_and_the_routes_environment_is_left_out_where_it_can_not_be_read() {
+    let desk = pushed(Scene::new().await, Script::new()).await;
+    let now = desk.scene.now();
+    desk.scene.local.world().pipelines().hold(now, sample::PIPELINE, "Staging", "code freeze\u{1b}[2J");
+    desk.scene.wait(secs(120));
+    let mut watch = Watching::begin(&desk, &[&WATCH[..], &["--stack", "other"]].concat());
+    watch.says("held").await;
+    let now = desk.scene.now();
+    desk.scene.local.world().pipelines().let_go(now, sample::PIPELINE, "Staging");
+    watch.says("Deploy in progress").await;
+    desk.scene.wait(secs(300));
+    insta::assert_snapshot!(watch.end().await, @r#"
+    node-server e979588e, commit 6d995db "Change 6d995db", begun 2026-01-24 22:00:00 UTC by role pipehook-worker
+    22:02:00  ✓ Source     succeeded in 3 s
+    22:02:00  ✓ Build      succeeded in 1 m 30 s
+    22:02:00  … Staging    is held: code freeze[2J
+    22:02:00  … Staging    Deploy in progress
+    22:07:00  ✓ Staging    succeeded in 2 m 30 s; node-server:42 runs since 22:04 UTC
+    ✓ Deployed 6d995db in 4 m 30 s; node-server:42 runs since 22:04 UTC
+    "#);
+}
+
+#[tokio::test]
 async fn a_time_that_is_over_has_an_exit_code_of_its_own() {
     let desk = pushed(Scene::with(sample::ROUTES, with_approval()).await, Script::new()).await;
     desk.scene.wait(secs(120));

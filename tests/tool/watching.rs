@@ -1,6 +1,6 @@
 //! A command that goes on while the story does.
 
-#![allow(dead_code, clippy::panic, clippy::unwrap_used)] // As in the scene.
+#![allow(dead_code, clippy::expect_used, clippy::panic, clippy::unwrap_used)] // As in the scene.
 
 use std::process::Stdio;
 use std::time::Duration;
