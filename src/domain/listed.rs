@@ -74,19 +74,28 @@ fn principal(arn: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn begun_by(trigger: &str, detail: Option<&str>) -> String {
-        let listed = Listed {
+    fn listed(trigger: &str, detail: Option<&str>) -> Listed {
+        Listed {
             id: "8f3c1a2b-0000-4000-8000-1234567890ab".to_owned(),
             status: ExecutionStatus::Succeeded,
             commit: None,
-            message: None,
+            message: Some("Say \u{1b}[31mhello\u{9b}2J\n\nLoudly".to_owned()),
             is_rollback: false,
             trigger: trigger.to_owned(),
             trigger_detail: detail.map(str::to_owned),
             started: Timestamp::default(),
             updated: Timestamp::default(),
-        };
-        listed.begun_by()
+        }
+    }
+
+    fn begun_by(trigger: &str, detail: Option<&str>) -> String {
+        listed(trigger, detail).begun_by()
+    }
+
+    #[test]
+    fn a_message_gives_no_orders_to_a_terminal() {
+        assert_eq!(listed("Webhook", None).subject(), "Say [31mhello2J");
+        assert_eq!(Listed { message: None, ..listed("Webhook", None) }.subject(), "");
     }
 
     #[test]

