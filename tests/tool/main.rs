@@ -3,5 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod scene;
+mod watching;
 
+mod acts;
+mod dlq;
 mod explain;
+mod runs;
+mod watch;
