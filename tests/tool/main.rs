@@ -5,3 +5,6 @@ mod common;
 mod scene;
 
 mod explain;
+mod lost_hour;
+mod replay;
+mod webhook;
