@@ -2,19 +2,23 @@
 
 #[allow(dead_code)] // The commands that use it come one by one.
 mod account;
+mod confirm;
 mod delivery;
 mod demo;
 mod dev;
 mod dlq;
 mod explain;
 mod functions;
-#[allow(dead_code)] // As above.
 mod hub;
 mod pace;
 mod places;
+mod replay;
 mod runs;
+mod secret;
 mod show;
 mod simulate;
+mod since;
+mod webhook;
 
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +54,9 @@ Examples:
   pipehook explain push.json             what a delivery would start, and why not more
   pipehook watch node-server             follow the newest run of a pipeline, as GitHub shows it
   pipehook dlq list                      what could not be done, and why
+  pipehook replay push.json              sends a delivery to the webhook, as GitHub would
+  pipehook webhook install --repo octo-org/node-server
+  pipehook webhook redeliver --since 3h  what the webhook could not take, once more
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
@@ -74,8 +81,12 @@ enum Command {
     Stop(runs::StopArguments),
     /// Follows an execution in the terminal, in the words in which GitHub shows it
     Watch(runs::WatchArguments),
+    /// Signs a delivery and sends it to the webhook, as GitHub would
+    Replay(replay::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
     Simulate(simulate::Arguments),
+    /// Sets up the webhook at GitHub, and has GitHub deliver again what was lost
+    Webhook(webhook::Arguments),
 }
 
 /// Why a command did not do what it was asked to.
@@ -123,6 +134,32 @@ pub enum Error {
     /// All is said, and only the exit code is left to tell.
     #[error("exit code {code}")]
     Said { code: u8 },
+    #[error("there is no secret in {from}: {problem}")]
+    NoSecret { from: String, problem: String },
+    #[error("standard input can't be both the delivery and the secret; --secret-from names another place")]
+    StdinTwice,
+    #[error("{0} holds a token and no GitHub App's id and private key; --app-from says where they are")]
+    NoApp(String),
+    #[error("the configuration has no route, so there is no repository; --repo names one")]
+    NoRepository,
+    #[error("a webhook is only removed from a repository that is named: --repo OWNER/NAME")]
+    RepositoryNotNamed,
+    #[error("no webhook of {} leads to {url}; `pipehook webhook install` creates it, and --app asks for a GitHub App's", repositories.join(" or "))]
+    NoWebhook { repositories: Vec<String>, url: String },
+    #[error("the webhook is not as it must be at {}; `pipehook webhook install` mends most", .0.join(", "))]
+    WebhookWrong(Vec<String>),
+    #[error("the webhook has not accepted GitHub's ping:{}", listed(.0))]
+    PingNotAccepted(Vec<String>),
+    #[error("{accepted} of {of} deliveries were accepted; once what keeps the others is mended, run it again")]
+    NotAllAccepted { accepted: usize, of: usize },
+    /// Everything that was asked for before is under way.
+    #[error("stopped after {done} of {of} redeliveries: {cause}; run it again, and it goes on with the rest")]
+    RedeliveryStopped { done: usize, of: usize, cause: GitHubError },
+    #[error("can't deliver to {url}: {cause}")]
+    Unreachable { url: String, cause: String },
+    /// Of a delivery that was replayed.
+    #[error("the webhook did not accept it: {answer}{mending}")]
+    Rejected { answer: String, mending: &'static str },
     /// What the webhook answered instead of 202.
     #[error("the webhook did not accept the push of {sha}: {answer}")]
     NotAccepted { sha: String, answer: String },
@@ -191,6 +228,8 @@ impl Cli {
             Command::Runs(arguments) => Box::pin(arguments.run()).await,
             Command::Stop(arguments) => Box::pin(arguments.run()).await,
             Command::Watch(arguments) => Box::pin(arguments.run()).await,
+            Command::Replay(arguments) => Box::pin(arguments.run()).await,
+            Command::Webhook(arguments) => Box::pin(arguments.run()).await,
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.
                 let told = tokio::task::spawn_blocking(move || arguments.run()).await;

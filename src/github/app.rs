@@ -57,6 +57,12 @@ impl App {
         Self { key, grants: Mutex::new(HashMap::new()) }
     }
 
+    /// What lets a request about the App itself in.
+    #[cfg(feature = "tool")]
+    pub(super) fn authorization(&self, now: Timestamp) -> Result<Authorization, GitHubError> {
+        self.key.authorization(now)
+    }
+
     /// What lets a request about a repository in.
     pub(super) async fn grant(&self, wire: &Wire, repository: &RepositoryName) -> Result<Arc<Grant>, GitHubError> {
         let slot = self.slot(repository);

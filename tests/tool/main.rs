@@ -8,5 +8,8 @@ mod watching;
 mod acts;
 mod dlq;
 mod explain;
+mod lost_hour;
+mod replay;
 mod runs;
 mod watch;
+mod webhook;

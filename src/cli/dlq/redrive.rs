@@ -14,7 +14,7 @@ use super::{Dead, MOST, only, short};
 use crate::aws::dead_letters::{Letter, MoveStatus};
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
-use crate::cli::runs::consent;
+use crate::cli::confirm;
 
 /// So often SQS is asked how far a move is.
 const EVERY: Duration = Duration::from_millis(500);
@@ -82,7 +82,7 @@ impl Arguments {
         if count == 0 {
             return Ok(0);
         }
-        consent::ask(&format!("Redrive {}?", messages(count, "", "").trim_end()), self.yes)?;
+        confirm::ask(&format!("Redrive {}?", messages(count, "", "").trim_end()), self.yes)?;
         let started = dead.letters.start_move().await;
         let handle = started.map_err(|unread| Error::aws("redrive the dead-letter queue", unread))?;
         let bar = bar(count);
@@ -109,7 +109,7 @@ impl Arguments {
             let chosen = self.chosen(&letters)?;
             let lines = chosen.iter().map(|letter| format!("\n  {} {}", short(&letter.id), Reading::of(letter).what));
             let count = messages(chosen.len() as u64, "", "");
-            consent::ask(&format!("Redrive {}?{}\n", count.trim_end(), lines.collect::<String>()), false)?;
+            confirm::ask(&format!("Redrive {}?{}\n", count.trim_end(), lines.collect::<String>()), false)?;
         }
         // The beginning of an id may be of several, so all have to be seen.
         let are_there = |letters: &[Letter]| {

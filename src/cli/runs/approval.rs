@@ -2,10 +2,11 @@
 
 use clap::Args;
 
+use super::Pipelines;
 use super::outcome::Outcome;
-use super::{Pipelines, consent};
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
+use crate::cli::confirm;
 use crate::domain::execution::{ActionKind, ActionRun, ExecutionSnapshot};
 use crate::domain::listed::short_id;
 
@@ -68,7 +69,7 @@ impl Arguments {
         let doing = format!("read what waits for approval in {}", self.pipeline);
         let token = pipelines.pipelines.approval_token(&self.pipeline, &snapshot.id, &approval).await;
         let token = token.map_err(|error| Error::pipeline(doing, error))?.ok_or_else(|| self.stale(&approval))?;
-        consent::ask(&question(&snapshot, &approval, approve), self.yes)?;
+        confirm::ask(&question(&snapshot, &approval, approve), self.yes)?;
         let (verb, done) = if approve { ("approve", "approved") } else { ("reject", "rejected") };
         let summary = match self.comment.as_deref() {
             Some(comment) if !comment.trim().is_empty() => comment.to_owned(),

@@ -1,7 +1,6 @@
 //! Executions, as a person looks at them and acts on them: `runs`, `watch`, `approve`, `reject`, `retry`, `stop`.
 
 mod approval;
-pub(super) mod consent;
 mod lately;
 mod outcome;
 mod retry;

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::outcome::Outcome;
-use super::{Pipelines, consent, named};
+use super::{Pipelines, named};
 use crate::aws::codepipeline::Retried;
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
+use crate::cli::confirm;
 use crate::domain::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus};
 use crate::domain::listed::short_id;
 use crate::domain::token::ClientRequestToken;
@@ -67,7 +68,7 @@ impl Arguments {
             }));
         };
         let what = if self.all_actions { "all actions of" } else { "what failed in" };
-        consent::ask(&format!("Retry {what} {stage} of {which}?"), self.yes)?;
+        confirm::ask(&format!("Retry {what} {stage} of {which}?"), self.yes)?;
         let retried = pipelines.pipelines.retry(&self.pipeline, &snapshot.id, stage, self.all_actions).await;
         let why = match retried.map_err(|error| Error::pipeline(format!("retry {stage} of {which}"), error))? {
             Retried::Begun => {
@@ -89,7 +90,7 @@ impl Arguments {
         let is_source = |action: &&crate::domain::execution::ActionRun| action.kind == ActionKind::Source;
         let mut actions = snapshot.stages.iter().flat_map(|stage| &stage.actions);
         let source_action = actions.find(is_source).map(|action| action.name.as_str());
-        consent::ask(&format!("Start {} anew on {}?", self.pipeline, commit.short()), self.yes)?;
+        confirm::ask(&format!("Start {} anew on {}?", self.pipeline, commit.short()), self.yes)?;
         // Each time that somebody asks for it is one of its own; the token is for the SDK's repetitions.
         let token = ClientRequestToken::from_queue(format!("pipehook-anew-{:032x}", fastrand::u128(..)));
         let started = pipelines.pipelines.start_anew(&self.pipeline, &snapshot.id, source_action, commit, &token).await;

@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::outcome::Outcome;
-use super::{Pipelines, consent, named};
+use super::{Pipelines, named};
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
+use crate::cli::confirm;
 use crate::domain::execution::ExecutionSnapshot;
 use crate::domain::listed::{Listed, short_id};
 
@@ -59,7 +60,7 @@ impl Arguments {
             let status = super::lately::word(&snapshot.status);
             return Err(Error::Run(format!("{} does not run: it has {status}", named(&snapshot))));
         }
-        consent::ask(&self.question(&snapshot), self.yes)?;
+        confirm::ask(&self.question(&snapshot), self.yes)?;
         let stopped = pipelines.pipelines.stop(&self.pipeline, &snapshot.id, self.abandon, &self.reason).await;
         let doing = format!("stop {}", named(&snapshot));
         if !stopped.map_err(|error| Error::pipeline(doing, error))? {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Caller};
 use super::route::{Endpoint, Named, Route};
-use super::{GitHub, Repository};
+use super::{GitHub, HookOwner, Repository};
 use crate::domain::time::Timestamp;
+use crate::standin::moment;
 use crate::standin::wire::Reply;
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
@@ -51,7 +52,7 @@ pub(super) struct Query(Vec<(String, String)>);
 pub(super) struct Links(Vec<String>);
 
 impl Query {
-    fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
@@ -95,12 +96,14 @@ impl Links {
     }
 }
 
-/// An answer for the journal, which holds no credential.
-pub(crate) fn without_secrets(mut answer: Value) -> Value {
-    if let Some(token) = answer.get_mut("token") {
-        *token = json!("(secret)");
+/// A request or an answer for the journal, which holds no credential.
+pub(crate) fn without_secrets(mut body: Value) -> Value {
+    for place in ["/token", "/config/secret"] {
+        if let Some(secret) = body.pointer_mut(place) {
+            *secret = json!("(secret)");
+        }
     }
-    answer
+    body
 }
 
 impl GitHub {
@@ -135,7 +138,7 @@ impl GitHub {
                 reply = reply.with(name, value.to_string());
             }
         }
-        reply.with("x-ratelimit-resource", "core")
+        reply.with("x-ratelimit-resource", "core").with("date", moment::http(now))
     }
 
     fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Result<Reply, Box<Reply>> {
@@ -158,15 +161,32 @@ impl GitHub {
             (Caller::App(app), Endpoint::CreateInstallationToken(id)) => {
                 return Ok(self.create_installation_token(now, app, *id, ask.body, base));
             }
-            (_, Endpoint::Installation | Endpoint::CreateInstallationToken(_)) => {
-                return refused(401, "A JSON web token could not be decoded");
+            (Caller::App(app), Endpoint::AppHook) => return Ok(self.app_hook_config(app)),
+            (Caller::App(app), Endpoint::ListDeliveries(None)) => {
+                return Ok(self.list_deliveries(ask, &Query::parse(ask.query), &HookOwner::App(app), None));
             }
+            (Caller::App(app), Endpoint::GetDelivery(None, id)) => {
+                return Ok(self.get_delivery(now, &HookOwner::App(app), None, *id));
+            }
+            (Caller::App(app), Endpoint::Redeliver(None, id)) => {
+                return Ok(self.redeliver(now, &HookOwner::App(app), None, *id));
+            }
+            (
+                _,
+                Endpoint::Installation
+                | Endpoint::CreateInstallationToken(_)
+                | Endpoint::AppHook
+                | Endpoint::ListDeliveries(None)
+                | Endpoint::GetDelivery(None, _)
+                | Endpoint::Redeliver(None, _),
+            ) => return refused(401, "A JSON web token could not be decoded"),
             (Caller::App(_), _) => return refused(403, "Resource not accessible by integration"),
             (Caller::Access(access), _) => access,
         };
         let at = self.place(ask, |repository| access.sees(repository.id))?;
         match route.endpoint.permission().and_then(|needed| access.refusal(needed)) {
             Some(refusal) => Err(Box::new(refusal)),
+            None if self.is_hidden(ask, at, &access) => refused(404, "Not Found"),
             None => Ok(self.dispatch(ask, at, &access)),
         }
     }
@@ -204,7 +224,16 @@ impl GitHub {
             Endpoint::CreateDeploymentStatus(id) => self.create_deployment_status(ask, at, *id, access),
             Endpoint::ListDeploymentStatuses(id) => self.list_deployment_statuses(at, *id, query, base),
             Endpoint::Permission(login) => self.permission_of(at, login, base),
-            Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::Unknown => {
+            Endpoint::CreateHook => self.create_hook(ask, at, access),
+            Endpoint::ListHooks => self.list_hooks(at, query, base),
+            Endpoint::GetHook(id) => self.get_hook(at, *id, base),
+            Endpoint::UpdateHook(id) => self.update_hook(ask, at, *id),
+            Endpoint::DeleteHook(id) => self.delete_hook(at, *id),
+            Endpoint::PingHook(id) => self.ping_hook(ask.now, at, *id, access),
+            Endpoint::ListDeliveries(hook) => self.list_deliveries(ask, query, &self.owner(at), *hook),
+            Endpoint::GetDelivery(hook, id) => self.get_delivery(ask.now, &self.owner(at), *hook, *id),
+            Endpoint::Redeliver(hook, id) => self.redeliver(ask.now, &self.owner(at), *hook, *id),
+            Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::AppHook | Endpoint::Unknown => {
                 refuse(404, "Not Found")
             }
         }

@@ -4,13 +4,13 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use console::style;
 
-use crate::cli::Error;
+use super::Error;
 
 /// Goes on where `--yes` was given, or whoever sits at the terminal says so.
 ///
 /// # Errors
 /// Where they do not, and where there is nobody to ask.
-pub(in crate::cli) fn ask(question: &str, yes: bool) -> Result<(), Error> {
+pub(super) fn ask(question: &str, yes: bool) -> Result<(), Error> {
     if yes {
         return Ok(());
     }
