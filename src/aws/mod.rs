@@ -15,6 +15,8 @@ pub mod codepipeline;
 pub mod ecs;
 #[cfg(feature = "worker")]
 pub mod logs;
+#[cfg(feature = "tool")]
+pub(crate) mod setup;
 #[cfg(feature = "worker")]
 pub(crate) mod signed;
 #[cfg(feature = "tool")]

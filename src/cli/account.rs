@@ -66,6 +66,11 @@ impl Account {
         &self.stack_name
     }
 
+    /// A command of the AWS CLI for this region, to be shown.
+    pub(super) fn command(&self, command: &str) -> String {
+        format!("aws {command} --region {}", self.region())
+    }
+
     /// The stack, read when it is first asked for.
     ///
     /// # Errors

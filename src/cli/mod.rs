@@ -5,6 +5,7 @@ mod account;
 mod delivery;
 mod demo;
 mod dev;
+mod doctor;
 mod explain;
 mod functions;
 #[allow(dead_code)] // As above.
@@ -13,6 +14,7 @@ mod pace;
 mod places;
 mod show;
 mod simulate;
+mod web;
 
 use std::io;
 use std::path::PathBuf;
@@ -45,6 +47,7 @@ Examples:
   pipehook demo --speed 10 --json        the same in seconds, for a script
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes
+  pipehook doctor                        what is wrong with the deployed one
   pipehook explain push.json             what a delivery would start, and why not more
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
@@ -54,6 +57,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
+    /// Looks at each link from a push to what GitHub shows, and says what mends those that are broken
+    Doctor(doctor::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
@@ -106,6 +111,9 @@ pub enum Error {
     /// What the simulation found.
     #[error("a promise was not kept:{}", listed(.0))]
     Breached(Vec<String>),
+    /// What `doctor` has shown, in numbers.
+    #[error("something is wrong: {0}")]
+    Unwell(String),
     #[error("it could not be set up: {0}")]
     SetUp(String),
 }
@@ -141,6 +149,7 @@ impl Cli {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
+            Command::Doctor(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.

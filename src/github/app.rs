@@ -69,6 +69,12 @@ impl App {
         Ok(grant)
     }
 
+    /// What lets a request about the App itself in.
+    #[cfg(feature = "tool")]
+    pub(super) fn authorization(&self, wire: &Wire) -> Result<Authorization, GitHubError> {
+        self.key.authorization(wire.clock.now())
+    }
+
     /// Throws a grant away, unless another has taken its place already.
     pub(super) async fn forget(&self, repository: &RepositoryName, grant: &Arc<Grant>) {
         let slot = self.slot(repository);

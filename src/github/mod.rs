@@ -8,6 +8,8 @@ mod checks;
 mod credentials;
 mod deployments;
 mod error;
+#[cfg(feature = "tool")]
+mod identity;
 pub(crate) mod moment;
 mod people;
 mod statuses;
@@ -36,6 +38,8 @@ pub use checks::{
 };
 pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewDeploymentStatus};
 pub use error::GitHubError;
+#[cfg(feature = "tool")]
+pub(crate) use identity::{Identity, Installed};
 pub use statuses::ListedStatus;
 
 /// A page holds at most 100 of whatever is listed.

@@ -41,6 +41,8 @@ pub(super) struct Authorization {
 /// A success.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    #[cfg(feature = "tool")]
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
@@ -101,7 +103,12 @@ impl Wire {
         for _ in 0..=MAX_REDIRECTS {
             let (status, headers, body) = self.send(authorization, method, &url, body).await?;
             if status.is_success() {
-                return Ok(Answer { status, body });
+                return Ok(Answer {
+                    status,
+                    #[cfg(feature = "tool")]
+                    headers,
+                    body,
+                });
             }
             if !status.is_redirection() {
                 return Err(failure(status, &headers, &body, path, authorization.bearer, self.clock.now()));

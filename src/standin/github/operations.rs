@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Caller};
 use super::route::{Endpoint, Named, Route};
-use super::{GitHub, Repository};
+use super::{GitHub, Repository, view};
 use crate::domain::time::Timestamp;
+use crate::standin::moment;
 use crate::standin::wire::Reply;
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
@@ -135,6 +136,10 @@ impl GitHub {
                 reply = reply.with(name, value.to_string());
             }
         }
+        let expires = token.and_then(|token| self.tokens.get(token)?.expires);
+        if let Some(expires) = expires {
+            reply = reply.with("github-authentication-token-expiration", moment::spaced(expires));
+        }
         reply.with("x-ratelimit-resource", "core")
     }
 
@@ -158,7 +163,14 @@ impl GitHub {
             (Caller::App(app), Endpoint::CreateInstallationToken(id)) => {
                 return Ok(self.create_installation_token(now, app, *id, ask.body, base));
             }
-            (_, Endpoint::Installation | Endpoint::CreateInstallationToken(_)) => {
+            (Caller::App(app), Endpoint::App) => return Ok(Reply::json(200, self.show_app(app, base))),
+            (Caller::Access(access), Endpoint::User) => {
+                return match access.app {
+                    None => Ok(Reply::json(200, view::public_user(base, &access.login))),
+                    Some(_) => refused(403, "Resource not accessible by integration"),
+                };
+            }
+            (_, Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::App) => {
                 return refused(401, "A JSON web token could not be decoded");
             }
             (Caller::App(_), _) => return refused(403, "Resource not accessible by integration"),
@@ -204,9 +216,11 @@ impl GitHub {
             Endpoint::CreateDeploymentStatus(id) => self.create_deployment_status(ask, at, *id, access),
             Endpoint::ListDeploymentStatuses(id) => self.list_deployment_statuses(at, *id, query, base),
             Endpoint::Permission(login) => self.permission_of(at, login, base),
-            Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::Unknown => {
-                refuse(404, "Not Found")
-            }
+            Endpoint::Installation
+            | Endpoint::CreateInstallationToken(_)
+            | Endpoint::User
+            | Endpoint::App
+            | Endpoint::Unknown => refuse(404, "Not Found"),
         }
     }
 

@@ -41,6 +41,10 @@ pub(super) enum Endpoint {
     /// Where an App is installed.
     Installation,
     CreateInstallationToken(u64),
+    /// Whose token it is.
+    User,
+    /// Which App it is.
+    App,
     Unknown,
 }
 
@@ -58,7 +62,7 @@ impl Endpoint {
             }
             // Whoever may not read anything learns nothing of unknown paths either.
             Self::Permission(_) | Self::Unknown => ("metadata", Permission::Read),
-            Self::Installation | Self::CreateInstallationToken(_) => return None,
+            Self::Installation | Self::CreateInstallationToken(_) | Self::User | Self::App => return None,
         })
     }
 }
@@ -84,6 +88,12 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
             Ok(id) => (Named::Id(id), "/repositories/{id}", rest),
             Err(_) => return unknown(),
         },
+        ["user"] if method == Method::GET => {
+            return Route { operation: "GET /user".to_owned(), endpoint: Endpoint::User, ..unknown() };
+        }
+        ["app"] if method == Method::GET => {
+            return Route { operation: "GET /app".to_owned(), endpoint: Endpoint::App, ..unknown() };
+        }
         ["app", "installations", id, "access_tokens"] if method == Method::POST => match id.parse() {
             Ok(id) => {
                 let operation = "POST /app/installations/{installation_id}/access_tokens".to_owned();
