@@ -57,6 +57,12 @@ impl App {
         Self { key, grants: Mutex::new(HashMap::new()) }
     }
 
+    /// What lets a request about the App itself in.
+    #[cfg(feature = "tool")]
+    pub(super) fn authorization(&self, now: Timestamp) -> Result<Authorization, GitHubError> {
+        self.key.authorization(now)
+    }
+
     /// What lets a request about a repository in.
     pub(super) async fn grant(&self, wire: &Wire, repository: &RepositoryName) -> Result<Arc<Grant>, GitHubError> {
         let slot = self.slot(repository);
@@ -67,12 +73,6 @@ impl App {
         let grant = Arc::new(self.ask(wire, repository).await?);
         *slot = Some(grant.clone());
         Ok(grant)
-    }
-
-    /// What lets a request about the App itself in.
-    #[cfg(feature = "tool")]
-    pub(super) fn authorization(&self, wire: &Wire) -> Result<Authorization, GitHubError> {
-        self.key.authorization(wire.clock.now())
     }
 
     /// Throws a grant away, unless another has taken its place already.

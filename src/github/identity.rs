@@ -80,7 +80,7 @@ impl GitHub {
                 Ok(Identity::Person { login, expires: expiration(&answer.headers) })
             }
             Access::App(app) => {
-                let jwt = app.authorization(&self.wire)?;
+                let jwt = app.authorization(self.wire.clock.now())?;
                 let answer = self.wire.call(&jwt, &Method::GET, "/app", None::<&()>).await?;
                 Ok(Identity::App { slug: decode::<AppItself>(&answer.body)?.slug })
             }
@@ -107,7 +107,7 @@ impl GitHub {
     /// [`GitHubError::NotInstalled`], or where GitHub can't be asked.
     pub(crate) async fn installed(&self, repository: &RepositoryName) -> Result<Option<Installed>, GitHubError> {
         let Access::App(app) = &self.access else { return Ok(None) };
-        let jwt = app.authorization(&self.wire)?;
+        let jwt = app.authorization(self.wire.clock.now())?;
         let path = format!("/repos/{repository}/installation");
         let answer = self.wire.call(&jwt, &Method::GET, &path, None::<&()>).await.map_err(|error| match error {
             GitHubError::NoAccess { status: 404, why, .. } => {

@@ -4,6 +4,7 @@
 //! happens next.
 
 pub(crate) mod account;
+mod hookshot;
 pub mod sample;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

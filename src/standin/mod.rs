@@ -3,8 +3,8 @@
 //! [`World`] is one state machine: CodePipeline with its engine, the builds of CodeBuild with their logs and the
 //! rollouts of ECS that its actions bring about, the addresses that EC2 and the load balancers give them, EventBridge
 //! from CodePipeline to SQS, SQS with the Lambda event source mapping, SSM parameters, and GitHub with its Apps, commit
-//! statuses, check runs and deployments. It is handed every moment and every request, so the same world runs behind a
-//! socket ([`Server`]) and inside a simulation with a clock of its own.
+//! statuses, check runs, deployments, and webhooks with their deliveries. It is handed every moment and every request, so
+//! the same world runs behind a socket ([`Server`]) and inside a simulation with a clock of its own.
 //!
 //! Invariant: outside `server` nothing here is async, does I/O, reads a clock, or is random. What looks random (ids,
 //! faults by chance) is derived from the seed, so a failure is replayed by replaying its seed.
@@ -48,9 +48,9 @@ pub use connections::Connections;
 pub use ecs::{Cause, CircuitBreaker, DeploymentView, Ecs, Rollout, ServiceSpec, Strategy};
 pub use faults::{EventFault, Fault, Faults, When};
 pub use github::{
-    APP_PERMISSIONS, AppEvent, CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun, Deployment,
-    DeploymentStatus, EXAMPLE_APP_KEY, GitHub, NoPress, Permission, PostedStatus, Role, State, Status,
-    example_app_credentials,
+    APP_PERMISSIONS, AppEvent, CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun, DeliveryOutcome,
+    DeliveryView, Deployment, DeploymentStatus, EXAMPLE_APP_KEY, GitHub, HookView, NoPress, OutgoingDelivery,
+    Permission, PostedStatus, Role, State, Status, example_app_credentials,
 };
 pub use journal::Call;
 pub use lambda::{FunctionSpec, Lambda, MappingSpec, UrlAuth};

@@ -33,6 +33,18 @@ pub(crate) fn container(at: Timestamp) -> String {
     format!("{} {time}.{:03}000", date.replace('-', "/"), at.as_millis() % 1000)
 }
 
+/// `Sat, 24 Jan 2026 22:03:44 GMT`, the way HTTP's headers write a moment.
+pub(crate) fn http(at: Timestamp) -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    // The epoch was a Thursday.
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    let days = at.as_secs() / 86_400;
+    let (year, month, day) = civil(days);
+    let (_, time) = parts(at);
+    let name = |names: &[&'static str], at: u64| names.iter().copied().cycle().nth(at as usize).unwrap_or_default();
+    format!("{}, {day:02} {} {year:04} {time} GMT", name(&DAYS, days % 7), name(&MONTHS, month - 1))
+}
+
 fn parts(at: Timestamp) -> (String, String) {
     let seconds = at.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
@@ -65,6 +77,8 @@ mod tests {
         assert_eq!(seconds(Timestamp::from_secs(951_782_400)), "2000-02-29T00:00:00Z");
         assert_eq!(seconds(Timestamp::from_secs(1_709_251_199)), "2024-02-29T23:59:59Z");
         assert_eq!(seconds(Timestamp::from_secs(1_769_292_224)), "2026-01-24T22:03:44Z");
+        assert_eq!(http(Timestamp::from_secs(1_769_292_224)), "Sat, 24 Jan 2026 22:03:44 GMT");
+        assert_eq!(http(Timestamp::from_secs(951_782_400)), "Tue, 29 Feb 2000 00:00:00 GMT");
         assert_eq!(millis(Timestamp::from_millis(1_769_292_224_208)), "2026-01-24T22:03:44.208Z");
     }
 

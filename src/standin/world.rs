@@ -403,7 +403,7 @@ impl World {
             caller: access_key(request).map(str::to_owned),
             operation,
             path,
-            request: shown,
+            request: if service == "github" { github::without_secrets(shown) } else { shown },
             status: reply.map_or(0, |reply| reply.status),
             response: if service == "github" { github::without_secrets(response) } else { response },
             fault: fault.map(Fault::name),

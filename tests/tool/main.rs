@@ -4,4 +4,5 @@
 mod common;
 mod scene;
 
+mod doctor;
 mod explain;

@@ -7,14 +7,18 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
-use crate::common::{Scene, TOKEN};
+use pipehook::local::sample;
+
+use crate::common::{SECRET, Scene, TOKEN};
 
 /// The largest body that a delivery has in these stories.
 const BODY_LIMIT: usize = 6 * 1024 * 1024;
@@ -24,6 +28,8 @@ pub(crate) struct Desk {
     pub(crate) scene: Arc<Scene>,
     webhook_url: String,
     home: PathBuf,
+    /// Sends what the stand-in for GitHub wants to be sent.
+    github: JoinHandle<()>,
 }
 
 /// What came of a command.
@@ -47,11 +53,38 @@ impl Desk {
         let home =
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("home-{}", webhook_url.replace(['/', ':'], "-")));
         std::fs::create_dir_all(&home).unwrap();
-        Self { scene, webhook_url, home }
+        let github = tokio::task::spawn(send_deliveries(scene.clone()));
+        Self { scene, webhook_url, home, github }
     }
 
     pub(crate) fn webhook_url(&self) -> &str {
         &self.webhook_url
+    }
+
+    /// The repository has pipehook's webhook, as `pipehook webhook install` leaves it. Gives its id.
+    pub(crate) fn install_hook(&self) -> u64 {
+        let now = self.scene.now();
+        let mut world = self.scene.local.world();
+        world.github().add_hook(now, sample::REPOSITORY, &self.webhook_url, Some(SECRET)).unwrap()
+    }
+
+    /// Somebody pushes to main at GitHub, which delivers it. Gives the commit.
+    pub(crate) fn push_at_github(&self, message: &str) -> String {
+        let now = self.scene.now();
+        let payload = sample::push("main", message, &["src/server.js"]);
+        self.scene.local.world().github().push(now, &payload).unwrap();
+        sample::sha(message)
+    }
+
+    /// Waits until GitHub has an answer to everything that it has sent.
+    pub(crate) async fn delivered(&self) {
+        let on_its_way = || {
+            let deliveries = self.scene.local.world().github().deliveries();
+            deliveries.iter().any(|delivery| delivery.status_code.is_none())
+        };
+        while on_its_way() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// An empty folder in which the tool runs.
@@ -105,6 +138,7 @@ impl Desk {
 
 impl Drop for Desk {
     fn drop(&mut self) {
+        self.github.abort();
         // What can't be removed is in the target folder, and of no harm there.
         let _ = std::fs::remove_dir_all(&self.home);
     }
@@ -118,6 +152,15 @@ impl fmt::Display for Ran {
             write!(f, "--- standard error\n{}", self.err)?;
         }
         if self.code == 0 { Ok(()) } else { write!(f, "--- exit code {}", self.code) }
+    }
+}
+
+/// Delivers for GitHub, as soon as there is something to deliver.
+async fn send_deliveries(scene: Arc<Scene>) {
+    loop {
+        if scene.local.send_deliveries().await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 

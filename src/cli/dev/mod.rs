@@ -60,7 +60,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let port = if port == 0 { 0 } else { port + 1 };
     let functions = Functions::start(port, local.clone(), pace).await.map_err(|cause| Error::Port { port, cause })?;
     local.put_config(&routes.with_api_url(&local.server().github_api_url()));
+    local.put_webhook_url(&functions.webhook_url());
     routes.set_up(&mut local.world());
+    add_hooks(&local, &functions, &routes);
     // The files lie there as long as this lives.
     let deliveries = Deliveries::write(&routes, &mut local.world())?;
     if arguments.json {
@@ -73,6 +75,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     };
     tokio::select! {
         error = show_statuses(&local, show) => Err(Error::Output(error)),
+        () = send_deliveries(&local) => Ok(()),
         () = asked_to_end() => match arguments.json {
             true => Ok(()),
             false => writeln!(io::stdout(), "\nEnded.").map_err(Error::Output),
@@ -121,6 +124,24 @@ fn introduce(local: &Local, functions: &Functions, routes: &Routes, deliveries: 
     }
     writeln!(out, "Ctrl-C ends everything.\n\n{}\n", heading("Statuses, as GitHub takes them"))?;
     out.flush()
+}
+
+/// Each repository has its webhook, as at GitHub after the set-up.
+fn add_hooks(local: &Local, functions: &Functions, routes: &Routes) {
+    let now = local.clock().now();
+    let mut world = local.world();
+    for repository in routes.repositories() {
+        world.github().add_hook(now, repository, &functions.webhook_url(), Some(SECRET));
+    }
+}
+
+/// Delivers what GitHub has to deliver: pings, and what is to be delivered again.
+async fn send_deliveries(local: &Local) {
+    loop {
+        if local.send_deliveries().await == 0 {
+            tokio::time::sleep(TICK).await;
+        }
+    }
 }
 
 /// Prints each status that GitHub takes, until that fails.

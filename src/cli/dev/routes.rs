@@ -66,8 +66,7 @@ impl Routes {
 
     /// Creates the repositories, which take any commit, and the pipelines.
     pub(super) fn set_up(&self, world: &mut World) {
-        for route in &self.config.routes.0 {
-            let repository = route.repository.as_str();
+        for repository in self.repositories() {
             world.github().add_repository(repository, "main");
             world.github().accept_any_commit(repository, true);
         }
@@ -79,6 +78,14 @@ impl Routes {
                 world.services().create(ServiceSpec::new(CLUSTER, name).behind_load_balancer(80));
             }
         }
+    }
+
+    /// Each repository once, in alphabetical order without regard to case.
+    pub(super) fn repositories(&self) -> Vec<&str> {
+        let mut names: Vec<_> = self.config.routes.0.iter().map(|route| route.repository.as_str()).collect();
+        names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+        names.dedup_by_key(|name| name.to_ascii_lowercase());
+        names
     }
 
     pub(super) fn pipelines(&self) -> Vec<&str> {

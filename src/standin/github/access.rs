@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::apps::Permissions;
 use super::operations::refuse;
+use super::route::HOOKS;
 use super::{GitHub, Permission};
 use crate::domain::time::Timestamp;
 use crate::standin::wire::Reply;
@@ -64,6 +65,11 @@ impl Access {
         let (allowed, message) = match &self.grants {
             Grants::Token { is_fine_grained: false, .. } if (area, wanted) == ("checks", Permission::Write) => {
                 return Some(refuse(403, "You must authenticate via a GitHub App."));
+            }
+            // A scope that a classic token lacks hides what is behind it.
+            Grants::Token { permission, is_fine_grained: false } if area == HOOKS && *permission < wanted => {
+                let scopes = "admin:repo_hook, public_repo, repo, write:repo_hook";
+                return Some(refuse(404, "Not Found").with("x-accepted-oauth-scopes", scopes));
             }
             Grants::Token { permission, is_fine_grained } => {
                 let takes_checks = !is_fine_grained || (area, wanted) != ("checks", Permission::Write);

@@ -5,6 +5,7 @@ mod apps;
 mod check_input;
 mod checks;
 mod deployments;
+mod hooks;
 mod input;
 mod key;
 mod operations;
@@ -23,6 +24,7 @@ use std::fmt;
 pub use apps::APP_PERMISSIONS;
 pub use checks::{CheckAnnotation, CheckButton, CheckChange, CheckOutput, CheckRun};
 pub use deployments::{Deployment, DeploymentStatus};
+pub use hooks::{DeliveryOutcome, DeliveryView, HookView, OutgoingDelivery};
 pub use key::{EXAMPLE_APP_KEY, example_app_credentials};
 pub(crate) use operations::{Ask, without_secrets};
 pub use people::Role;
@@ -33,6 +35,7 @@ use self::access::Meter;
 use self::apps::Apps;
 use self::checks::Checks;
 use self::deployments::Deployments;
+use self::hooks::{HookOwner, Hooks};
 use super::ids::Ids;
 use crate::domain::time::Timestamp;
 
@@ -180,6 +183,7 @@ pub struct GitHub {
     apps: Apps,
     checks: Checks,
     deployments: Deployments,
+    hooks: Hooks,
     posted: Vec<PostedStatus>,
     quota: u64,
     next_status: u64,
@@ -195,6 +199,7 @@ impl GitHub {
             apps: Apps::default(),
             checks: Checks::default(),
             deployments: Deployments::default(),
+            hooks: Hooks::default(),
             posted: Vec::new(),
             quota: 5000,
             next_status: 1,

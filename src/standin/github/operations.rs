@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Caller};
 use super::route::{Endpoint, Named, Route};
-use super::{GitHub, Repository, view};
+use super::{GitHub, HookOwner, Repository, view};
 use crate::domain::time::Timestamp;
 use crate::standin::moment;
 use crate::standin::wire::Reply;
@@ -52,7 +52,7 @@ pub(super) struct Query(Vec<(String, String)>);
 pub(super) struct Links(Vec<String>);
 
 impl Query {
-    fn parse(query: &str) -> Self {
+    pub(super) fn parse(query: &str) -> Self {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
@@ -96,12 +96,14 @@ impl Links {
     }
 }
 
-/// An answer for the journal, which holds no credential.
-pub(crate) fn without_secrets(mut answer: Value) -> Value {
-    if let Some(token) = answer.get_mut("token") {
-        *token = json!("(secret)");
+/// A request or an answer for the journal, which holds no credential.
+pub(crate) fn without_secrets(mut body: Value) -> Value {
+    for place in ["/token", "/config/secret"] {
+        if let Some(secret) = body.pointer_mut(place) {
+            *secret = json!("(secret)");
+        }
     }
-    answer
+    body
 }
 
 impl GitHub {
@@ -140,7 +142,7 @@ impl GitHub {
         if let Some(expires) = expires {
             reply = reply.with("github-authentication-token-expiration", moment::spaced(expires));
         }
-        reply.with("x-ratelimit-resource", "core")
+        reply.with("x-ratelimit-resource", "core").with("date", moment::http(now))
     }
 
     fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Result<Reply, Box<Reply>> {
@@ -170,15 +172,33 @@ impl GitHub {
                     Some(_) => refused(403, "Resource not accessible by integration"),
                 };
             }
-            (_, Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::App) => {
-                return refused(401, "A JSON web token could not be decoded");
+            (Caller::App(app), Endpoint::AppHook) => return Ok(self.app_hook_config(app)),
+            (Caller::App(app), Endpoint::ListDeliveries(None)) => {
+                return Ok(self.list_deliveries(ask, &Query::parse(ask.query), &HookOwner::App(app), None));
             }
+            (Caller::App(app), Endpoint::GetDelivery(None, id)) => {
+                return Ok(self.get_delivery(now, &HookOwner::App(app), None, *id));
+            }
+            (Caller::App(app), Endpoint::Redeliver(None, id)) => {
+                return Ok(self.redeliver(now, &HookOwner::App(app), None, *id));
+            }
+            (
+                _,
+                Endpoint::Installation
+                | Endpoint::CreateInstallationToken(_)
+                | Endpoint::App
+                | Endpoint::AppHook
+                | Endpoint::ListDeliveries(None)
+                | Endpoint::GetDelivery(None, _)
+                | Endpoint::Redeliver(None, _),
+            ) => return refused(401, "A JSON web token could not be decoded"),
             (Caller::App(_), _) => return refused(403, "Resource not accessible by integration"),
             (Caller::Access(access), _) => access,
         };
         let at = self.place(ask, |repository| access.sees(repository.id))?;
         match route.endpoint.permission().and_then(|needed| access.refusal(needed)) {
             Some(refusal) => Err(Box::new(refusal)),
+            None if self.is_hidden(ask, at, &access) => refused(404, "Not Found"),
             None => Ok(self.dispatch(ask, at, &access)),
         }
     }
@@ -216,10 +236,20 @@ impl GitHub {
             Endpoint::CreateDeploymentStatus(id) => self.create_deployment_status(ask, at, *id, access),
             Endpoint::ListDeploymentStatuses(id) => self.list_deployment_statuses(at, *id, query, base),
             Endpoint::Permission(login) => self.permission_of(at, login, base),
+            Endpoint::CreateHook => self.create_hook(ask, at, access),
+            Endpoint::ListHooks => self.list_hooks(at, query, base),
+            Endpoint::GetHook(id) => self.get_hook(at, *id, base),
+            Endpoint::UpdateHook(id) => self.update_hook(ask, at, *id),
+            Endpoint::DeleteHook(id) => self.delete_hook(at, *id),
+            Endpoint::PingHook(id) => self.ping_hook(ask.now, at, *id, access),
+            Endpoint::ListDeliveries(hook) => self.list_deliveries(ask, query, &self.owner(at), *hook),
+            Endpoint::GetDelivery(hook, id) => self.get_delivery(ask.now, &self.owner(at), *hook, *id),
+            Endpoint::Redeliver(hook, id) => self.redeliver(ask.now, &self.owner(at), *hook, *id),
             Endpoint::Installation
             | Endpoint::CreateInstallationToken(_)
             | Endpoint::User
             | Endpoint::App
+            | Endpoint::AppHook
             | Endpoint::Unknown => refuse(404, "Not Found"),
         }
     }

@@ -4,6 +4,9 @@ use http::Method;
 
 use super::Permission;
 
+/// The area of a token's permissions that repositories' webhooks are in.
+pub(super) const HOOKS: &str = "repository_hooks";
+
 /// Which endpoint a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -41,6 +44,18 @@ pub(super) enum Endpoint {
     /// Where an App is installed.
     Installation,
     CreateInstallationToken(u64),
+    CreateHook,
+    ListHooks,
+    GetHook(u64),
+    UpdateHook(u64),
+    DeleteHook(u64),
+    PingHook(u64),
+    /// Of a hook's deliveries, or of those of an App's webhook.
+    ListDeliveries(Option<u64>),
+    GetDelivery(Option<u64>, u64),
+    Redeliver(Option<u64>, u64),
+    /// An App's webhook.
+    AppHook,
     /// Whose token it is.
     User,
     /// Which App it is.
@@ -60,9 +75,24 @@ impl Endpoint {
             Self::GetDeployment(_) | Self::ListDeployments | Self::ListDeploymentStatuses(_) => {
                 ("deployments", Permission::Read)
             }
+            Self::CreateHook
+            | Self::UpdateHook(_)
+            | Self::DeleteHook(_)
+            | Self::PingHook(_)
+            | Self::Redeliver(Some(_), _) => (HOOKS, Permission::Write),
+            Self::ListHooks | Self::GetHook(_) | Self::ListDeliveries(Some(_)) | Self::GetDelivery(Some(_), _) => {
+                (HOOKS, Permission::Read)
+            }
             // Whoever may not read anything learns nothing of unknown paths either.
             Self::Permission(_) | Self::Unknown => ("metadata", Permission::Read),
-            Self::Installation | Self::CreateInstallationToken(_) | Self::User | Self::App => return None,
+            Self::Installation
+            | Self::CreateInstallationToken(_)
+            | Self::ListDeliveries(None)
+            | Self::GetDelivery(None, _)
+            | Self::Redeliver(None, _)
+            | Self::AppHook
+            | Self::User
+            | Self::App => return None,
         })
     }
 }
@@ -101,6 +131,14 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
             }
             Err(_) => return unknown(),
         },
+        ["app", "hook", rest @ ..] => {
+            let found = of_app_hook(method.as_str(), rest);
+            return found.map_or_else(unknown, |(endpoint, template)| Route {
+                operation: format!("{method} /app/hook{template}"),
+                endpoint,
+                ..unknown()
+            });
+        }
         _ => return unknown(),
     };
     let Some((endpoint, template_rest)) = in_repository(method.as_str(), rest) else { return unknown() };
@@ -138,6 +176,38 @@ fn in_repository(method: &str, rest: &[&str]) -> Option<(Endpoint, &'static str)
             (Endpoint::Permission(text(login)), "/collaborators/{username}/permission")
         }
         ("GET", ["installation"]) => (Endpoint::Installation, "/installation"),
+        ("POST", ["hooks"]) => (Endpoint::CreateHook, "/hooks"),
+        ("GET", ["hooks"]) => (Endpoint::ListHooks, "/hooks"),
+        (_, ["hooks", id, rest @ ..]) => return of_hook(method, id.parse().ok()?, rest),
+        _ => return None,
+    })
+}
+
+fn of_hook(method: &str, hook: u64, rest: &[&str]) -> Option<(Endpoint, &'static str)> {
+    Some(match (method, rest) {
+        ("GET", []) => (Endpoint::GetHook(hook), "/hooks/{hook_id}"),
+        ("PATCH", []) => (Endpoint::UpdateHook(hook), "/hooks/{hook_id}"),
+        ("DELETE", []) => (Endpoint::DeleteHook(hook), "/hooks/{hook_id}"),
+        ("POST", ["pings"]) => (Endpoint::PingHook(hook), "/hooks/{hook_id}/pings"),
+        ("GET", ["deliveries"]) => (Endpoint::ListDeliveries(Some(hook)), "/hooks/{hook_id}/deliveries"),
+        ("GET", ["deliveries", id]) => {
+            (Endpoint::GetDelivery(Some(hook), id.parse().ok()?), "/hooks/{hook_id}/deliveries/{delivery_id}")
+        }
+        ("POST", ["deliveries", id, "attempts"]) => {
+            (Endpoint::Redeliver(Some(hook), id.parse().ok()?), "/hooks/{hook_id}/deliveries/{delivery_id}/attempts")
+        }
+        _ => return None,
+    })
+}
+
+fn of_app_hook(method: &str, rest: &[&str]) -> Option<(Endpoint, &'static str)> {
+    Some(match (method, rest) {
+        ("GET", ["config"]) => (Endpoint::AppHook, "/config"),
+        ("GET", ["deliveries"]) => (Endpoint::ListDeliveries(None), "/deliveries"),
+        ("GET", ["deliveries", id]) => (Endpoint::GetDelivery(None, id.parse().ok()?), "/deliveries/{delivery_id}"),
+        ("POST", ["deliveries", id, "attempts"]) => {
+            (Endpoint::Redeliver(None, id.parse().ok()?), "/deliveries/{delivery_id}/attempts")
+        }
         _ => return None,
     })
 }

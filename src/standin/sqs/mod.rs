@@ -143,6 +143,11 @@ impl Sqs {
         Self { queues: BTreeMap::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
     }
 
+    /// Deletes a queue with what lies in it.
+    pub fn delete_queue(&mut self, name: &str) {
+        self.queues.remove(name);
+    }
+
     /// Creates a queue, or changes the settings of the one that has this name.
     pub fn create(&mut self, spec: QueueSpec) {
         let now = self.now;
