@@ -6,6 +6,7 @@ use http::{HeaderMap, Method};
 use serde::{Deserialize, Serialize};
 
 use super::error::{GitHubError, decode};
+use super::wire::Bearer;
 use super::{Access, GitHub, moment};
 use crate::domain::event::RepositoryName;
 use crate::domain::time::Timestamp;
@@ -81,7 +82,14 @@ impl GitHub {
             }
             Access::App(app) => {
                 let jwt = app.authorization(self.wire.clock.now())?;
-                let answer = self.wire.call(&jwt, &Method::GET, "/app", None::<&()>).await?;
+                let answer = self.wire.call(&jwt, &Method::GET, "/app", None::<&()>).await;
+                let answer = answer.map_err(|error| match error {
+                    // This is what GitHub answers to a JWT of an App that it does not know.
+                    GitHubError::NoAccess { status: 404, why, .. } => {
+                        GitHubError::Unauthorized(Bearer::Jwt.refusal(&why))
+                    }
+                    other => other,
+                })?;
                 Ok(Identity::App { slug: decode::<AppItself>(&answer.body)?.slug })
             }
         }

@@ -91,3 +91,41 @@ fn source(action: &ActionDeclaration, triggered: &[&str]) -> Source {
         starts_by_itself: triggered.contains(&action.name.as_str()) || (triggered.is_empty() && detects),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_codepipeline::types::{ActionOwner, ActionTypeId};
+
+    use super::*;
+
+    fn read(provider: &str, settings: &[(&str, &str)], triggered: &[&str]) -> Source {
+        let kind = ActionTypeId::builder().category(ActionCategory::Source).owner(ActionOwner::Aws);
+        let kind = kind.provider(provider).version("1").build().unwrap();
+        let action = settings
+            .iter()
+            .fold(ActionDeclaration::builder(), |action, (key, value)| action.configuration(*key, *value));
+        source(&action.name("Source").action_type_id(kind).build().unwrap(), triggered)
+    }
+
+    #[test]
+    fn changes_are_detected_unless_they_are_not_to_be() {
+        let of_connection = |settings: &[(&str, &str)], triggered: &[&str]| {
+            read("CodeStarSourceConnection", settings, triggered).starts_by_itself
+        };
+        assert!(of_connection(&[], &[]));
+        assert!(of_connection(&[("DetectChanges", "true")], &[]));
+        assert!(!of_connection(&[("DetectChanges", "false")], &[]));
+        // Triggers take the setting's place.
+        assert!(of_connection(&[("DetectChanges", "false")], &["Source"]));
+        assert!(!of_connection(&[], &["Other"]));
+    }
+
+    #[test]
+    fn an_action_from_before_connections_names_its_repository_in_two_parts() {
+        let settings = [("Owner", "octo-org"), ("Repo", "node-server"), ("PollForSourceChanges", "false")];
+        let source = read("GitHub", &settings, &[]);
+        assert_eq!(source.repository.as_deref(), Some("octo-org/node-server"));
+        assert!(!source.starts_by_itself);
+        assert_eq!(read("S3", &[], &[]).repository, None);
+    }
+}

@@ -115,7 +115,7 @@ fn show(report: &Report, json: bool) -> Result<(), Error> {
         report.to_json().map_err(io::Error::from).and_then(|json| writeln!(out, "{json}"))
     } else {
         write!(out, "{report}").and_then(|()| {
-            if report.is_healthy() { writeln!(out, "\nAll is well: {}.", report.summary()) } else { writeln!(out) }
+            if report.is_healthy() { writeln!(out, "\nNothing is wrong: {}.", report.summary()) } else { writeln!(out) }
         })
     };
     written.and_then(|()| out.flush()).map_err(Error::Output)?;

@@ -104,7 +104,9 @@ fn judge_queue(
         let problem = format!("{} messages wait: the worker does not keep up, or does not run", queue.waiting);
         return Finding::warning(link, problem, "see the worker below; WorkerConcurrency lets more of them run");
     }
-    Finding::ok(link, format!("{}; {} wait", queue.arn, queue.waiting))
+    let receives = queue.redrive.as_ref().map_or(0, |redrive| redrive.max_receives);
+    let waiting = queue.waiting;
+    Finding::ok(link, format!("messages come back after {visibility} s, {receives} times at most; {waiting} wait"))
 }
 
 fn judge_dead_letters(queue: &Looked) -> Finding {

@@ -20,6 +20,10 @@ use crate::settings::Secret;
 /// What the template puts where no token was given.
 const PLACEHOLDER: &str = "not-set-yet";
 
+/// What stands for the two in a command.
+const TOKEN: &str = "\"$TOKEN\"";
+const CREDENTIALS: &str = "file://app.json";
+
 /// How long before its end a token should be replaced.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
@@ -38,20 +42,21 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
     let name = account.github_token_parameter();
     let token = match parameter(account.sdk_config(), &name).await {
         Ok(Some(token)) => Secret::new(token.expose().trim()),
-        Ok(None) => return vec![Finding::wrong(link, format!("there is none at {name}"), put(account, &name))],
+        Ok(None) => return vec![Finding::wrong(link, format!("there is none at {name}"), put(account, &name, TOKEN))],
         Err(unread) => return vec![Finding::unread(link, unread)],
     };
     if token.expose() == PLACEHOLDER || token.expose().is_empty() {
-        return vec![Finding::wrong(link, "it was never set: nothing is told to GitHub", put(account, &name))];
+        return vec![Finding::wrong(link, "it was never set: nothing is told to GitHub", put(account, &name, TOKEN))];
     }
+    let kind = if token.expose().starts_with('{') { CREDENTIALS } else { TOKEN };
     let clock = Clock::system();
     let github = match GitHub::new(&config.github.api_url, Some(&token), &Transport::Network, clock.clone()) {
         Ok(github) => github,
-        Err(error) => return vec![Finding::wrong(link, error.to_string(), put(account, &name))],
+        Err(error) => return vec![Finding::wrong(link, error.to_string(), put(account, &name, kind))],
     };
     let identity = github.identity().await;
     let is_taken = identity.is_ok();
-    let mut findings = vec![judge_identity(link, identity, &clock, account, &name)];
+    let mut findings = vec![judge_identity(link, identity, &clock, &put(account, &name, kind))];
     findings.extend(judge_kind(config, &github, account, &name));
     if is_taken {
         let asked =
@@ -65,13 +70,13 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
     findings
 }
 
-/// The command that puts a token where the worker reads it.
-fn put(account: &Account, parameter: &str) -> String {
+/// The command that puts a token, or a file with an App's credentials, where the worker reads it.
+fn put(account: &Account, parameter: &str, what: &str) -> String {
     match parameter.strip_prefix("/aws/reference/secretsmanager/") {
         Some(name) => {
-            account.command(&format!("secretsmanager put-secret-value --secret-id {name} --secret-string TOKEN"))
+            account.command(&format!("secretsmanager put-secret-value --secret-id {name} --secret-string {what}"))
         }
-        None => account.command(&format!("ssm put-parameter --name {parameter} --overwrite --value TOKEN")),
+        None => account.command(&format!("ssm put-parameter --name {parameter} --overwrite --value {what}")),
     }
 }
 
@@ -86,13 +91,7 @@ fn repositories(config: &Config) -> Vec<&RepositoryName> {
     all
 }
 
-fn judge_identity(
-    link: &str,
-    identity: Result<Identity, GitHubError>,
-    clock: &Clock,
-    account: &Account,
-    name: &str,
-) -> Finding {
+fn judge_identity(link: &str, identity: Result<Identity, GitHubError>, clock: &Clock, put: &str) -> Finding {
     match identity {
         Ok(Identity::App { slug }) => Finding::ok(link, format!("the GitHub App {slug}")),
         Ok(Identity::Person { login, expires: None }) => Finding::ok(link, format!("{login}'s")),
@@ -104,7 +103,7 @@ fn judge_identity(
                 return Finding::ok(link, format!("{login}'s, and expires {when}"));
             }
             let when = if days == 0 { "within a day".to_owned() } else { when };
-            let mending = format!("make a new one at GitHub, then {}", put(account, name));
+            let mending = format!("make a new one at GitHub, then {put}");
             Finding::warning(
                 link,
                 format!("{login}'s, and expires {when}: nothing is told to GitHub from then on"),
@@ -112,7 +111,7 @@ fn judge_identity(
             )
         }
         // The token is known to be the matter.
-        Err(error) if error.needs_mending() => Finding::wrong(link, error.to_string(), put(account, name)),
+        Err(error) if error.needs_mending() => Finding::wrong(link, error.to_string(), put),
         Err(error) => Finding::unasked(link, &error),
     }
 }
@@ -124,8 +123,10 @@ fn judge_kind(config: &Config, github: &GitHub, account: &Account, name: &str) -
         return None;
     }
     let problem = "the configuration says report = \"checks\", and GitHub takes these from a GitHub App alone";
-    let mending =
-        format!("report = \"statuses\", or an App's credentials as JSON in place of the token: {}", put(account, name));
+    let mending = format!(
+        "report = \"statuses\", or an App's credentials as JSON in place of the token: {}",
+        put(account, name, CREDENTIALS)
+    );
     Some(Finding::wrong(link, problem, mending))
 }
 
@@ -194,4 +195,28 @@ fn judge_installed(link: &str, installed: &Installed, report: ReportAs, deploys:
         ));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::doctor::finding::Verdict;
+
+    fn judged(installed: &Installed) -> Vec<(String, Verdict)> {
+        let findings = judge_installed("reports in octo-org/node-server", installed, ReportAs::Statuses, true);
+        findings.into_iter().map(|finding| (finding.link, finding.verdict)).collect()
+    }
+
+    #[test]
+    fn an_app_that_is_suspended_may_do_nothing() {
+        let write = |area: &str| (area.to_owned(), "write".to_owned());
+        let permissions = ["statuses", "deployments"].map(write).into();
+        let mut installed = Installed { is_suspended: false, permissions, url: String::new() };
+        let link = || "reports in octo-org/node-server".to_owned();
+        assert_eq!(judged(&installed), [(link(), Verdict::Ok)]);
+        installed.permissions.insert("deployments".to_owned(), "read".to_owned());
+        assert_eq!(judged(&installed)[1], ("deployments in octo-org/node-server".to_owned(), Verdict::Warning));
+        installed.is_suspended = true;
+        assert_eq!(judged(&installed), [(link(), Verdict::Wrong)]);
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::deployment::Deployment;
 use super::finding::{Finding, Known};
 use crate::aws::setup::functions::{Function, FunctionUrl, Functions};
@@ -26,16 +28,16 @@ const PARAMETER_PREFIX: &str = "/aws/reference/secretsmanager/";
 pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Finding> {
     let functions = Functions::new(account.sdk_config());
     let link = "webhook function";
-    let (secrets, function, url) = tokio::join!(
-        secrets(account),
+    let (secrets, (function, is_missing), url) = tokio::join!(
+        secrets(account, deployment),
         async {
             match &deployment.webhook {
                 Ok(name) => match functions.get(name).await {
-                    Ok(Some(function)) => judge_function(link, name, &function, deployment),
-                    Ok(None) => missing(link, name),
-                    Err(unread) => Finding::unread(link, unread),
+                    Ok(Some(function)) => (judge_function(link, name, &function, deployment), false),
+                    Ok(None) => (missing(link, name), true),
+                    Err(unread) => (Finding::unread(link, unread), false),
                 },
-                Err(why) => Finding::not_checked(link, why),
+                Err(why) => (Finding::not_checked(link, why), false),
             }
         },
         async {
@@ -49,6 +51,8 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
         },
     );
     let (secrets, finding) = secrets;
+    // What is not there has no URL either, and that has been said.
+    let url = if is_missing { Finding::not_checked("function URL", "there is no function") } else { url };
     let mut findings = vec![finding, function, url];
     findings.extend(pings(account, deployment, &secrets).await);
     findings
@@ -91,10 +95,13 @@ fn told_otherwise(
     })
 }
 
-async fn secrets(account: &Account) -> (Known<Vec<Secret>>, Finding) {
+async fn secrets(account: &Account, deployment: &Deployment) -> (Known<Vec<Secret>>, Finding) {
     let name = account.webhook_secret_parameter();
     let link = "webhook's secret";
     let unknown = || Err("the webhook's secret is not known".to_owned());
+    if !deployment.has_stack && name.starts_with(PARAMETER_PREFIX) {
+        return (unknown(), Finding::not_checked(link, format!("it needs the stack {}", account.stack_name())));
+    }
     match parameter(account.sdk_config(), &name).await {
         Err(unread) => (unknown(), Finding::unread(link, unread)),
         Ok(None) => (unknown(), Finding::wrong(link, format!("there is none at {name}"), renewal(account, &name))),
@@ -205,7 +212,7 @@ async fn pings(account: &Account, deployment: &Deployment, secrets: &Known<Vec<S
             findings.extend(judged.into_iter().nth(worst));
         }
     }
-    findings.push(judge_forged(forged, url, &ping(&format!("not the secret {}", std::process::id())).await));
+    findings.push(judge_forged(forged, &ping(&format!("not the secret {}", std::process::id())).await));
     findings
 }
 
@@ -232,20 +239,20 @@ fn judge_signed(link: &str, url: &str, answer: &Result<web::Answer, String>, acc
         404 => Finding::wrong(link, format!("{url} answers 404: it is no URL of this function"), "`sam deploy`"),
         500.. => Finding::wrong(
             link,
-            format!("the function failed with {status}: {}", shortened(body)),
+            format!("the function failed with {status}: {}", reason(body)),
             format!("mend what is said above, or see why: {logs}"),
         ),
-        _ => Finding::wrong(link, format!("it was answered with {status}: {}", shortened(body)), logs),
+        _ => Finding::wrong(link, format!("it was answered with {status}: {}", reason(body)), logs),
     }
 }
 
-fn judge_forged(link: &str, url: &str, answer: &Result<web::Answer, String>) -> Finding {
+fn judge_forged(link: &str, answer: &Result<web::Answer, String>) -> Finding {
     match answer.as_ref().map(|answer| answer.status) {
         Ok(401) => Finding::ok(link, "it was refused"),
         Ok(status @ 200..300) => Finding::wrong(
             link,
             format!("it was accepted with {status}: whoever knows the URL can start pipelines"),
-            format!("take {url} out of GitHub, and look at what answers there: it does not check signatures"),
+            "take its URL out of GitHub, and look at what answers there: it does not check signatures",
         ),
         // It came as far as the other one, and what that is has been said there.
         Ok(status) => Finding::not_checked(link, format!("it was answered with {status}, as the signed one")),
@@ -253,9 +260,11 @@ fn judge_forged(link: &str, url: &str, answer: &Result<web::Answer, String>) -> 
     }
 }
 
-/// As much of an answer as helps.
-fn shortened(body: &str) -> String {
+/// The reason that the function gives in its answer, or as much of another answer as helps.
+fn reason(body: &str) -> String {
     const LONGEST: usize = 300;
+    let answer: Value = serde_json::from_str(body).unwrap_or_default();
+    let body = answer["error"].as_str().unwrap_or(body);
     if body.chars().count() <= LONGEST {
         body.to_owned()
     } else {
