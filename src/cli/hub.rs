@@ -21,6 +21,12 @@ pub(super) struct GitHubArguments {
     api_url: String,
 }
 
+/// The person's token, where one is set.
+pub(super) fn token_of_person() -> Option<Secret> {
+    let set = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
+    set.map(Secret::new)
+}
+
 impl GitHubArguments {
     /// A client with the person's token.
     ///

@@ -41,6 +41,26 @@ pub(crate) struct Installed {
     pub(crate) url: String,
 }
 
+/// Where an App's webhook leads, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppHook {
+    pub(crate) url: String,
+    pub(crate) has_secret: bool,
+    /// Whether the certificate of the URL's host is not looked at.
+    pub(crate) insecure_ssl: bool,
+}
+
+#[derive(Deserialize)]
+struct HookConfig {
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    secret: Option<String>,
+    /// A text or a number, as it was set.
+    #[serde(default)]
+    insecure_ssl: serde_json::Value,
+}
+
 #[derive(Deserialize)]
 struct User {
     login: String,
@@ -83,15 +103,30 @@ impl GitHub {
             Access::App(app) => {
                 let jwt = app.authorization(self.wire.clock.now())?;
                 let answer = self.wire.call(&jwt, &Method::GET, "/app", None::<&()>).await;
-                let answer = answer.map_err(|error| match error {
-                    // This is what GitHub answers to a JWT of an App that it does not know.
-                    GitHubError::NoAccess { status: 404, why, .. } => {
-                        GitHubError::Unauthorized(Bearer::Jwt.refusal(&why))
-                    }
-                    other => other,
-                })?;
-                Ok(Identity::App { slug: decode::<AppItself>(&answer.body)?.slug })
+                Ok(Identity::App { slug: decode::<AppItself>(&answer.map_err(of_unknown_app)?.body)?.slug })
             }
+        }
+    }
+
+    /// Where the App's own webhook leads; `None` without an App, and where it has none.
+    ///
+    /// # Errors
+    /// Where GitHub can't be asked.
+    pub(crate) async fn app_hook(&self) -> Result<Option<AppHook>, GitHubError> {
+        let Access::App(app) = &self.access else { return Ok(None) };
+        let jwt = app.authorization(self.wire.clock.now())?;
+        let answer = self.wire.call(&jwt, &Method::GET, "/app/hook/config", None::<&()>).await;
+        match answer.map_err(of_unknown_app) {
+            Ok(answer) => {
+                let HookConfig { url, secret, insecure_ssl } = decode(&answer.body)?;
+                Ok(url.filter(|url| !url.is_empty()).map(|url| AppHook {
+                    url,
+                    has_secret: secret.is_some_and(|secret| !secret.is_empty()),
+                    insecure_ssl: insecure_ssl == "1" || insecure_ssl == 1,
+                }))
+            }
+            Err(GitHubError::NoAccess { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -125,6 +160,16 @@ impl GitHub {
         })?;
         let Installation { suspended_at, permissions, html_url } = decode(&answer.body)?;
         Ok(Some(Installed { is_suspended: suspended_at.is_some(), permissions, url: html_url }))
+    }
+}
+
+/// What GitHub answers to a JWT of an App that it does not know is about the JWT.
+fn of_unknown_app(error: GitHubError) -> GitHubError {
+    match error {
+        GitHubError::NoAccess { status: 404, why, .. } if why.contains("Integration not found") => {
+            GitHubError::Unauthorized(Bearer::Jwt.refusal(&why))
+        }
+        other => other,
     }
 }
 

@@ -9,6 +9,8 @@ mod credentials;
 mod deployments;
 mod error;
 #[cfg(feature = "tool")]
+mod hooks;
+#[cfg(feature = "tool")]
 mod identity;
 pub(crate) mod moment;
 mod people;
@@ -39,7 +41,9 @@ pub use checks::{
 pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployment, NewDeploymentStatus};
 pub use error::GitHubError;
 #[cfg(feature = "tool")]
-pub(crate) use identity::{Identity, Installed};
+pub use hooks::{Attempt, Attempts, DeliveriesOf, Hook, HookSettings};
+#[cfg(feature = "tool")]
+pub(crate) use identity::{AppHook, Identity, Installed};
 pub use statuses::ListedStatus;
 
 /// A page holds at most 100 of whatever is listed.

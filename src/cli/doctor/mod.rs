@@ -3,6 +3,7 @@
 mod deployment;
 mod events;
 mod finding;
+mod hooks;
 mod pipelines;
 mod queue;
 mod token;
@@ -71,8 +72,8 @@ impl Arguments {
 
     /// Looks at all that is wanted at once.
     async fn look(&self, account: &Account, deployment: &Deployment, spinner: &ProgressBar) -> Vec<Section> {
-        const GROUPS: [Group; 6] =
-            [Group::Webhook, Group::Queue, Group::Worker, Group::Events, Group::Pipelines, Group::Token];
+        const GROUPS: [Group; 7] =
+            [Group::Webhook, Group::Queue, Group::Worker, Group::Events, Group::Pipelines, Group::Token, Group::Hooks];
         let wanted: Vec<Group> = GROUPS.into_iter().filter(|group| self.wants(*group)).collect();
         let waits = std::cell::RefCell::new(wanted.clone());
         let say = || {
@@ -88,7 +89,9 @@ impl Arguments {
                 Group::Events => events::check(account, deployment).await,
                 Group::Pipelines => pipelines::check(account, deployment).await,
                 Group::Token => token::check(account, deployment).await,
-                Group::Deployment | Group::Hooks => Vec::new(),
+                Group::Hooks => hooks::check(account, deployment).await,
+                // It was looked at before all others.
+                Group::Deployment => Vec::new(),
             };
             waits.borrow_mut().retain(|waiting| *waiting != group);
             say();

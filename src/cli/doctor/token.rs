@@ -32,6 +32,13 @@ const DAY: u64 = 24 * 60 * 60;
 /// So many repositories are asked about at once.
 const AT_ONCE: usize = 4;
 
+/// The worker's own client, where its credentials can be had.
+pub(super) async fn github_of_worker(account: &Account, config: &Config) -> Option<GitHub> {
+    let token = parameter(account.sdk_config(), &account.github_token_parameter()).await.ok()??;
+    let token = Secret::new(token.expose().trim());
+    GitHub::new(&config.github.api_url, Some(&token), &Transport::Network, Clock::system()).ok()
+}
+
 /// Looks at the token, and at what it may do in each repository.
 pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Finding> {
     let link = "token";
@@ -55,17 +62,20 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
         Err(error) => return vec![Finding::wrong(link, error.to_string(), put(account, &name, kind))],
     };
     let identity = github.identity().await;
-    let is_taken = identity.is_ok();
+    let untaken = match &identity {
+        Ok(_) => None,
+        Err(error) if error.needs_mending() => Some("the token is not taken"),
+        Err(_) => Some("GitHub could not be asked"),
+    };
     let mut findings = vec![judge_identity(link, identity, &clock, &put(account, &name, kind))];
     findings.extend(judge_kind(config, &github, account, &name));
-    if is_taken {
+    if let Some(why) = untaken {
+        let unasked = |repository: &RepositoryName| Finding::not_checked(in_repository(repository), why);
+        findings.extend(repositories(config).into_iter().map(unasked));
+    } else {
         let asked =
             stream::iter(repositories(config)).map(async |repository| of_repository(&github, repository, config).await);
         findings.extend(asked.buffered(AT_ONCE).collect::<Vec<_>>().await.into_iter().flatten());
-    } else {
-        let unasked =
-            |repository: &RepositoryName| Finding::not_checked(in_repository(repository), "the token is not taken");
-        findings.extend(repositories(config).into_iter().map(unasked));
     }
     findings
 }
@@ -81,7 +91,7 @@ fn put(account: &Account, parameter: &str, what: &str) -> String {
 }
 
 /// The repositories of the routes, each once.
-fn repositories(config: &Config) -> Vec<&RepositoryName> {
+pub(super) fn repositories(config: &Config) -> Vec<&RepositoryName> {
     let mut all: Vec<&RepositoryName> = Vec::new();
     for route in &config.routes.0 {
         if !all.contains(&&route.repository) {

@@ -7,8 +7,7 @@ use pipehook::local::{DEAD_LETTERS, QUEUE, STACK, sample};
 use pipehook::standin::{Fault, MappingSpec, QueueSpec, When};
 use serde_json::json;
 
-use super::{troubles, without_the_well};
-use crate::scene::Desk;
+use super::{healthy, troubles, without_the_well};
 
 /// The sample stack's worker and rule.
 const WORKER: &str = "pipehook-Worker-2b9QmLr7sDxC";
@@ -20,7 +19,7 @@ fn queue() -> QueueSpec {
 
 #[tokio::test]
 async fn a_stack_that_is_not_there_leaves_what_is_found_by_it_unchecked() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let ran = without_the_well(desk.run(&["doctor", "--stack", "staging"]).await);
     insta::assert_snapshot!(ran, @"
       ✗ stack staging: there is none of this name in us-east-1
@@ -41,28 +40,29 @@ async fn a_stack_that_is_not_there_leaves_what_is_found_by_it_unchecked() {
       – queue's policy: not checked: it needs the stack staging
       – pipelines: not checked: the configuration is not known
       – token: not checked: the configuration is not known
+      – webhooks: not checked: the configuration is not known
     --- standard error
-    pipehook: something is wrong: 1 wrong, 16 not checked, 1 well
+    pipehook: something is wrong: 1 wrong, 17 not checked, 1 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_deploy_that_failed_shows_in_the_stacks_status() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().stacks().set_status(STACK, "UPDATE_ROLLBACK_FAILED");
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ stack pipehook: it is UPDATE_ROLLBACK_FAILED
           → aws cloudformation describe-stack-events --stack-name pipehook --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_stack_that_is_not_pipehooks_lacks_what_is_looked_for() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     {
         let mut world = desk.scene.local.world();
         let now = desk.scene.now();
@@ -89,15 +89,16 @@ async fn a_stack_that_is_not_pipehooks_lacks_what_is_looked_for() {
       – queue's policy: not checked: the stack has no PipelineEvents
       – pipelines: not checked: the configuration is not known
       – token: not checked: the configuration is not known
+      – webhooks: not checked: the configuration is not known
     --- standard error
-    pipehook: something is wrong: 2 wrong, 15 not checked, 1 well
+    pipehook: something is wrong: 2 wrong, 16 not checked, 1 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn a_configuration_that_was_deleted() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().parameters().remove("/pipehook/config");
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ configuration /pipehook/config: there is no such parameter
@@ -107,15 +108,16 @@ async fn a_configuration_that_was_deleted() {
       – forged ping: not checked: it was answered with 500, as the signed one
       – pipelines: not checked: the configuration is not known
       – token: not checked: the configuration is not known
+      – webhooks: not checked: the configuration is not known
     --- standard error
-    pipehook: something is wrong: 2 wrong, 3 not checked, 13 well
+    pipehook: something is wrong: 2 wrong, 4 not checked, 13 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_mistake_in_the_configuration_is_told_with_its_line() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.put_routes(&sample::ROUTES.replace("pipeline =", "pipelin ="));
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ configuration /pipehook/config: the configuration does not parse: TOML parse error at line 7, column 1: unknown field `pipelin`, expected one of `repository`, `branches`, `tags`, `paths`, `paths_ignore`, `pull_requests`, `pipeline`, `source_action`, `environment`, `environment_url`, `superseded`, `stop_failed_rollout`, `variables`
@@ -124,15 +126,16 @@ async fn a_mistake_in_the_configuration_is_told_with_its_line() {
           → mend what is said above, or see why: aws logs tail /aws/lambda/pipehook-webhook --since 10m --region us-east-1
       – pipelines: not checked: the configuration is not known
       – token: not checked: the configuration is not known
+      – webhooks: not checked: the configuration is not known
     --- standard error
-    pipehook: something is wrong: 2 wrong, 2 not checked, 14 well
+    pipehook: something is wrong: 2 wrong, 3 not checked, 14 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_configuration_without_routes_starts_nothing() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.put_routes("");
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ configuration /pipehook/config: it has no routes, so nothing is ever started
@@ -145,7 +148,7 @@ async fn a_configuration_without_routes_starts_nothing() {
 
 #[tokio::test]
 async fn a_queue_that_was_deleted() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().queues().delete_queue(QUEUE);
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ queue: SQS has no such queue: what the webhook accepts has nowhere to go
@@ -154,14 +157,14 @@ async fn a_queue_that_was_deleted() {
       – event rule: not checked: there is no queue
       – queue's policy: not checked: there is no queue
     --- standard error
-    pipehook: something is wrong: 1 wrong, 3 not checked, 18 well
+    pipehook: something is wrong: 1 wrong, 3 not checked, 20 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_queue_without_a_dead_letter_queue_loses_what_fails() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().queues().create(QueueSpec::new(QUEUE).visibility(Duration::from_secs(180)));
     insta::assert_snapshot!(troubles(&desk).await, @r#"
       ✗ queue: it has no dead-letter queue: a message that can't be handled comes back for four days, and is lost
@@ -169,14 +172,14 @@ async fn a_queue_without_a_dead_letter_queue_loses_what_fails() {
       ✗ queue's policy: it does not let the rule send: every event is refused
           → aws sqs set-queue-attributes --queue-url SERVER/123456789012/pipehook --attributes '{"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"events.amazonaws.com\"},\"Action\":\"sqs:SendMessage\",\"Resource\":\"arn:aws:sqs:us-east-1:123456789012:pipehook\",\"Condition\":{\"ArnEquals\":{\"aws:SourceArn\":\"arn:aws:events:us-east-1:123456789012:rule/pipehook-PipelineEvents-5KcN1vHt6gZB\"}}}]}"}' --region us-east-1
     --- standard error
-    pipehook: something is wrong: 2 wrong, 20 well
+    pipehook: something is wrong: 2 wrong, 22 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn a_queue_whose_failures_go_where_nobody_looks() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     {
         let mut world = desk.scene.local.world();
         world.queues().create(QueueSpec::new("elsewhere"));
@@ -188,14 +191,14 @@ async fn a_queue_whose_failures_go_where_nobody_looks() {
       ✗ queue's policy: it does not let the rule send: every event is refused
           → aws sqs set-queue-attributes --queue-url SERVER/123456789012/pipehook --attributes '{"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"events.amazonaws.com\"},\"Action\":\"sqs:SendMessage\",\"Resource\":\"arn:aws:sqs:us-east-1:123456789012:pipehook\",\"Condition\":{\"ArnEquals\":{\"aws:SourceArn\":\"arn:aws:events:us-east-1:123456789012:rule/pipehook-PipelineEvents-5KcN1vHt6gZB\"}}}]}"}' --region us-east-1
     --- standard error
-    pipehook: something is wrong: 2 wrong, 20 well
+    pipehook: something is wrong: 2 wrong, 22 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn a_queue_that_gives_messages_up_too_soon_or_gives_them_to_two_workers() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let set = |spec: QueueSpec| {
         desk.scene
             .local
@@ -217,7 +220,7 @@ async fn a_queue_that_gives_messages_up_too_soon_or_gives_them_to_two_workers() 
 
 #[tokio::test]
 async fn messages_in_the_dead_letter_queue_are_counted() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     {
         let (mut world, now) = (desk.scene.local.world(), desk.scene.now());
         world.queues().inject(now, DEAD_LETTERS, "{}");
@@ -231,7 +234,7 @@ async fn messages_in_the_dead_letter_queue_are_counted() {
 
 #[tokio::test]
 async fn a_worker_that_nothing_feeds() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let change = |change: &dyn Fn(&mut Vec<MappingSpec>)| {
         let mut world = desk.scene.local.world();
         let mappings = &mut world.functions().mappings;
@@ -243,7 +246,7 @@ async fn a_worker_that_nothing_feeds() {
       ✗ event source mapping: nothing hands the queue's messages to the worker
           → aws lambda create-event-source-mapping --function-name pipehook-Worker-2b9QmLr7sDxC --event-source-arn arn:aws:sqs:us-east-1:123456789012:pipehook --batch-size 10 --maximum-batching-window-in-seconds 1 --function-response-types ReportBatchItemFailures --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
     change(&|mappings| mappings[0].enabled = false);
@@ -251,7 +254,7 @@ async fn a_worker_that_nothing_feeds() {
       ✗ event source mapping: it is Disabled: messages wait, and nothing starts
           → aws lambda update-event-source-mapping --uuid "$(aws lambda list-event-source-mappings --function-name pipehook-Worker-2b9QmLr7sDxC --query 'EventSourceMappings[0].UUID' --region us-east-1 --output text)" --enabled --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     "#);
     change(&|mappings| mappings[0].reports_item_failures = false);
@@ -259,14 +262,14 @@ async fn a_worker_that_nothing_feeds() {
       ✗ event source mapping: it does not take single failures (ReportBatchItemFailures): what could not be handled is deleted
           → aws lambda update-event-source-mapping --uuid "$(aws lambda list-event-source-mappings --function-name pipehook-Worker-2b9QmLr7sDxC --query 'EventSourceMappings[0].UUID' --region us-east-1 --output text)" --function-response-types ReportBatchItemFailures --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn messages_that_wait_are_told_of() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     {
         let (mut world, now) = (desk.scene.local.world(), desk.scene.now());
         for _ in 0..101 {
@@ -281,47 +284,47 @@ async fn messages_that_wait_are_told_of() {
 
 #[tokio::test]
 async fn a_worker_whose_chains_of_wake_ups_lambda_cuts() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().functions().get_mut(WORKER).unwrap().may_recurse = false;
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ recursion: Lambda cuts its chains of wake-ups after about 16: runs of more than some minutes stay pending
           → aws lambda put-function-recursion-config --function-name pipehook-Worker-2b9QmLr7sDxC --recursive-loop Allow --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_worker_that_somebody_has_throttled() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().functions().get_mut(WORKER).unwrap().reserved = Some(0);
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ concurrency: 0 is reserved for it, so it never runs: somebody has throttled it
           → aws lambda delete-function-concurrency --function-name pipehook-Worker-2b9QmLr7sDxC --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_worker_that_can_t_be_invoked() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let why = "The image manifest is not supported.";
     desk.scene.local.world().functions().get_mut(WORKER).unwrap().failure = Some(why.to_owned());
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ worker function: it is Failed: The image manifest is not supported.
           → mend that, then `sam deploy`
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_worker_that_was_deleted() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().functions().delete(WORKER);
     insta::assert_snapshot!(troubles(&desk).await, @"
       ✗ worker function: Lambda has no function pipehook-Worker-2b9QmLr7sDxC
@@ -330,14 +333,14 @@ async fn a_worker_that_was_deleted() {
       – recursion: not checked: there is no function
       – concurrency: not checked: there is no function
     --- standard error
-    pipehook: something is wrong: 1 wrong, 3 not checked, 18 well
+    pipehook: something is wrong: 1 wrong, 3 not checked, 20 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn events_that_do_not_come() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let change = |change: &dyn Fn(&mut pipehook::standin::RuleSpec)| {
         let mut world = desk.scene.local.world();
         let rule = world.rules().get_mut(RULE).unwrap();
@@ -350,7 +353,7 @@ async fn events_that_do_not_come() {
       ✗ event rule: it is disabled
           → aws events enable-rule --name pipehook-PipelineEvents-5KcN1vHt6gZB --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
     change(&|rule| rule.targets = vec!["arn:aws:sqs:us-east-1:123456789012:old".to_owned()]);
@@ -358,7 +361,7 @@ async fn events_that_do_not_come() {
       ✗ event rule: it sends to arn:aws:sqs:us-east-1:123456789012:old, not to the queue
           → aws events put-targets --rule pipehook-PipelineEvents-5KcN1vHt6gZB --targets Id=Queue,Arn=arn:aws:sqs:us-east-1:123456789012:pipehook --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
     change(&|rule| rule.pattern = json!({"source": ["aws.codebuild"]}));
@@ -366,7 +369,7 @@ async fn events_that_do_not_come() {
       ✗ event rule: it is not about CodePipeline's events
           → aws events put-rule --name pipehook-PipelineEvents-5KcN1vHt6gZB --event-pattern '{"source":["aws.codepipeline"]}' --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     "#);
     desk.scene.local.world().rules().delete(RULE);
@@ -375,27 +378,27 @@ async fn events_that_do_not_come() {
           → it was deleted by hand: delete the stack and deploy it again
       – queue's policy: not checked: there is no rule
     --- standard error
-    pipehook: something is wrong: 1 wrong, 1 not checked, 20 well
+    pipehook: something is wrong: 1 wrong, 1 not checked, 22 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn a_queue_that_does_not_take_events() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().queues().create(queue());
     insta::assert_snapshot!(troubles(&desk).await, @r#"
       ✗ queue's policy: it does not let the rule send: every event is refused
           → aws sqs set-queue-attributes --queue-url SERVER/123456789012/pipehook --attributes '{"Policy":"{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Principal\":{\"Service\":\"events.amazonaws.com\"},\"Action\":\"sqs:SendMessage\",\"Resource\":\"arn:aws:sqs:us-east-1:123456789012:pipehook\",\"Condition\":{\"ArnEquals\":{\"aws:SourceArn\":\"arn:aws:events:us-east-1:123456789012:rule/pipehook-PipelineEvents-5KcN1vHt6gZB\"}}}]}"}' --region us-east-1
     --- standard error
-    pipehook: something is wrong: 1 wrong, 21 well
+    pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn no_credentials_and_no_region_are_said_before_anything_is_asked() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     let mut command = desk.command(&["doctor"]);
     command.env_remove("AWS_ACCESS_KEY_ID");
     insta::assert_snapshot!(desk.finish(command).await, @"
@@ -419,7 +422,7 @@ async fn no_credentials_and_no_region_are_said_before_anything_is_asked() {
 
 #[tokio::test]
 async fn credentials_that_aws_does_not_take() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().faults().add("*", "*", When::Always, Fault::Unauthorized);
     insta::assert_snapshot!(desk.run(&["doctor"]).await, @"
     --- standard error
@@ -430,7 +433,7 @@ async fn credentials_that_aws_does_not_take() {
 
 #[tokio::test]
 async fn no_network() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     // Nobody listens there once this is over.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = desk.command(&["doctor"]);
@@ -444,7 +447,7 @@ async fn no_network() {
 
 #[tokio::test]
 async fn what_may_not_be_read_hides_nothing_else() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().faults().add("events", "*", When::Always, Fault::AccessDenied);
     desk.scene.local.world().faults().add("codepipeline", "*", When::Always, Fault::AccessDenied);
     insta::assert_snapshot!(troubles(&desk).await, @"
@@ -454,41 +457,36 @@ async fn what_may_not_be_read_hides_nothing_else() {
       ? pipeline node-server: it can't be read: AccessDeniedException: The caller is not authorized to perform: codepipeline:GetPipeline
           → the credentials are valid, but their policy does not allow this
     --- standard error
-    pipehook: something is wrong: 2 unreadable, 1 not checked, 16 well
+    pipehook: something is wrong: 2 unreadable, 1 not checked, 18 well
     --- exit code 1
     ");
 }
 
 #[tokio::test]
 async fn what_stops_answering_in_the_middle_is_waited_for_no_longer_than_that() {
-    let desk = Desk::new().await;
-    desk.scene.local.world().faults().add("lambda", "*", When::Always, Fault::LostBefore);
+    let desk = healthy().await;
+    let for_ever = Fault::Delay(Duration::from_secs(3600));
+    desk.scene.local.world().faults().add("events", "*", When::Always, for_ever);
+    desk.scene.local.world().faults().add("lambda", "ListEventSourceMappings", When::Always, Fault::LostBefore);
     desk.scene.local.world().faults().add("ecs", "*", When::Always, Fault::BadGateway);
     desk.scene.local.world().faults().add("codeconnections", "*", When::Always, Fault::Nonsense);
     insta::assert_snapshot!(troubles(&desk).await, @r#"
-      ? webhook function: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
-          → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
-      ? function URL: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
-          → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
-      ? worker function: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
-          → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
       ? event source mapping: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
           → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
-      ? recursion: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
+      ? event rule: it can't be read: out of reach, throttled, or failing: request has timed out: operation attempt timeout (single attempt) occurred after 3s
           → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
-      ? concurrency: it can't be read: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed
-          → AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+      – queue's policy: not checked: the rule is not known
       ? connection of node-server: it can't be read: out of reach, throttled, or failing: the answer to GetConnection can't be read: expected value at line 1 column 1
       ? service staging/node-server: it can't be read: out of reach, throttled, or failing: response error: invalid input: malformed JSON error body: Error at offset 0: unexpected token '<'. Expected one of '{', '[', '"', 'null', 'true', 'false', <number>
     --- standard error
-    pipehook: something is wrong: 8 unreadable, 14 well
+    pipehook: something is wrong: 4 unreadable, 1 not checked, 19 well
     --- exit code 1
     "#);
 }
 
 #[tokio::test]
 async fn json_is_one_document_with_a_finding_for_each_link() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     desk.scene.local.world().functions().get_mut(WORKER).unwrap().reserved = Some(0);
     let ran = desk.run(&["doctor", "--json", "--only", "worker"]).await;
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();

@@ -5,7 +5,30 @@ mod github;
 mod pipelines;
 mod webhook;
 
+use pipehook::local::sample;
+
+use crate::common::Scene;
 use crate::scene::{Desk, Ran};
+
+/// The sample deployment, with its webhook at GitHub.
+async fn healthy() -> Desk {
+    with(Scene::new().await).await
+}
+
+/// A deployment of one's own, with its webhook at GitHub.
+async fn with(scene: Scene) -> Desk {
+    let desk = Desk::of(scene).await;
+    desk.install_hook();
+    desk
+}
+
+/// The webhook is somewhere else, and GitHub knows where.
+fn move_webhook(desk: &Desk, url: &str) {
+    desk.scene.local.put_webhook_url(url);
+    let mut world = desk.scene.local.world();
+    let id = world.github().hooks(sample::REPOSITORY)[0].id;
+    world.github().change_hook(id, |hook| hook.url = url.to_owned());
+}
 
 /// What `doctor` finds that is not well, with what mends it.
 async fn troubles(desk: &Desk) -> Ran {
@@ -21,7 +44,7 @@ fn without_the_well(ran: Ran) -> Ran {
 
 #[tokio::test]
 async fn where_all_is_well_each_link_is_said_to_be() {
-    let desk = Desk::new().await;
+    let desk = healthy().await;
     insta::assert_snapshot!(desk.run(&["doctor"]).await, @"
     The stack pipehook in account 123456789012, us-east-1
 
@@ -61,6 +84,10 @@ async fn where_all_is_well_each_link_is_said_to_be() {
       ✓ token: octocat's
       ✓ reports in octo-org/node-server: commit statuses may be written
 
-    Nothing is wrong: 22 well.
+    Webhooks at GitHub
+      ✓ webhook of octo-org/node-server: it is active, leads here, and delivers push as JSON
+      ✓ deliveries of octo-org/node-server: none within the last day
+
+    Nothing is wrong: 24 well.
     ");
 }
