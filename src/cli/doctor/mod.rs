@@ -83,13 +83,13 @@ impl Arguments {
         say();
         let look = async |group: Group| {
             let findings = match group {
-                Group::Webhook => webhook::check(account, deployment).await,
-                Group::Queue => queue::check(account, deployment).await,
-                Group::Worker => worker::check(account, deployment).await,
-                Group::Events => events::check(account, deployment).await,
-                Group::Pipelines => pipelines::check(account, deployment).await,
-                Group::Token => token::check(account, deployment).await,
-                Group::Hooks => hooks::check(account, deployment).await,
+                Group::Webhook => Box::pin(webhook::check(account, deployment)).await,
+                Group::Queue => Box::pin(queue::check(account, deployment)).await,
+                Group::Worker => Box::pin(worker::check(account, deployment)).await,
+                Group::Events => Box::pin(events::check(account, deployment)).await,
+                Group::Pipelines => Box::pin(pipelines::check(account, deployment)).await,
+                Group::Token => Box::pin(token::check(account, deployment)).await,
+                Group::Hooks => Box::pin(hooks::check(account, deployment)).await,
                 // It was looked at before all others.
                 Group::Deployment => Vec::new(),
             };

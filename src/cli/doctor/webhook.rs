@@ -1,11 +1,9 @@
 //! The function that GitHub calls: its secret, who may call it, and what it answers.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::deployment::Deployment;
-use super::finding::{Finding, Known};
+use super::finding::{Finding, Known, Verdict};
 use crate::aws::setup::functions::{Function, FunctionUrl, Functions};
 use crate::aws::setup::parameters::parameter;
 use crate::cli::account::Account;
@@ -28,12 +26,14 @@ const PARAMETER_PREFIX: &str = "/aws/reference/secretsmanager/";
 pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Finding> {
     let functions = Functions::new(account.sdk_config());
     let link = "webhook function";
+    let parameter = account.webhook_secret_parameter();
+    let secret = ("PIPEHOOK_WEBHOOK_SECRET", parameter.as_str());
     let (secrets, (function, is_missing), url) = tokio::join!(
         secrets(account, deployment),
         async {
             match &deployment.webhook {
                 Ok(name) => match functions.get(name).await {
-                    Ok(Some(function)) => (judge_function(link, name, &function, deployment), false),
+                    Ok(Some(function)) => (judge_function(link, name, &function, deployment, secret), false),
                     Ok(None) => (missing(link, name), true),
                     Err(unread) => (Finding::unread(link, unread), false),
                 },
@@ -42,20 +42,23 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
         },
         async {
             match &deployment.webhook {
-                Ok(name) => match functions.url(name).await {
-                    Ok(url) => judge_url(name, url.as_ref(), account),
-                    Err(unread) => Finding::unread("function URL", unread),
-                },
-                Err(why) => Finding::not_checked("function URL", why),
+                Ok(name) => Ok((name, functions.url(name).await)),
+                Err(why) => Err(why),
             }
         },
     );
     let (secrets, finding) = secrets;
-    // What is not there has no URL either, and that has been said.
-    let url = if is_missing { Finding::not_checked("function URL", "there is no function") } else { url };
-    let mut findings = vec![finding, function, url];
-    findings.extend(pings(account, deployment, &secrets).await);
-    findings
+    let pings = pings(account, deployment, &secrets).await;
+    let is_reached = pings.iter().any(|ping| ping.verdict == Verdict::Ok);
+    let link = "function URL";
+    let url = match url {
+        // What is not there has no URL either, and that has been said.
+        _ if is_missing => Finding::not_checked(link, "there is no function"),
+        Ok((name, Ok(url))) => judge_url(link, name, url.as_ref(), is_reached, account),
+        Ok((_, Err(unread))) => Finding::unread(link, unread),
+        Err(why) => Finding::not_checked(link, why),
+    };
+    [finding, function, url].into_iter().chain(pings).collect()
 }
 
 /// A function of which the stack tells and Lambda does not know.
@@ -64,35 +67,37 @@ pub(super) fn missing(link: &str, name: &str) -> Finding {
     Finding::wrong(link, format!("Lambda has no function {name}"), mending)
 }
 
-/// Whether a function can be invoked, and is told of the same configuration and queue as this tool looks at.
-pub(super) fn judge_function(link: &str, name: &str, function: &Function, deployment: &Deployment) -> Finding {
+/// Whether a function can be invoked, and is told of the same configuration, queue and secret as this tool looks at. The
+/// secret is given by the name of its variable without `_PARAMETER`, and the parameter's.
+pub(super) fn judge_function(
+    link: &str,
+    name: &str,
+    function: &Function,
+    deployment: &Deployment,
+    (secret, parameter): (&str, &str),
+) -> Finding {
     if let Some(failure) = &function.failure {
         return Finding::wrong(link, failure, "mend that, then `sam deploy`");
     }
-    let variables = &function.variables;
-    let set = |variable: &str| variables.get(variable).map(|value| value.trim()).filter(|value| !value.is_empty());
-    if set("PIPEHOOK_CONFIG").is_some() {
-        let problem = "PIPEHOOK_CONFIG is set, and goes before the parameter that is looked at here";
+    let told = |variable: &str| function.variables.get(variable).map(|value| value.trim()).unwrap_or_default();
+    if let Some(inline) = ["PIPEHOOK_CONFIG", secret].into_iter().find(|inline| !told(inline).is_empty()) {
+        let problem = format!("{inline} is set, and goes before the parameter that is looked at here");
         return Finding::warning(link, problem, "empty it, unless that is meant: `sam deploy` sets it to nothing");
     }
-    if let Some((variable, found, wanted)) = told_otherwise(variables, deployment) {
-        let found = if found.is_empty() { "nothing".to_owned() } else { found };
-        return Finding::wrong(link, format!("its {variable} is {found}, not {wanted}"), "`sam deploy`");
+    let secret = format!("{secret}_PARAMETER");
+    let wanted = [
+        ("PIPEHOOK_CONFIG_PARAMETER", deployment.config_parameter.as_deref().ok()),
+        ("PIPEHOOK_QUEUE_URL", deployment.queue_url.as_deref().ok()),
+        (secret.as_str(), Some(parameter)),
+    ];
+    for (variable, wanted) in wanted {
+        let (Some(wanted), found) = (wanted, told(variable)) else { continue };
+        if found != wanted {
+            let found = if found.is_empty() { "not set" } else { found };
+            return Finding::wrong(link, format!("its {variable} is {found}; it should be {wanted}"), "`sam deploy`");
+        }
     }
     Finding::ok(link, name)
-}
-
-/// The variable that tells a function something else than the stack says: its name, what it says, what it should.
-fn told_otherwise(
-    variables: &BTreeMap<String, String>,
-    deployment: &Deployment,
-) -> Option<(&'static str, String, String)> {
-    let pairs =
-        [("PIPEHOOK_CONFIG_PARAMETER", &deployment.config_parameter), ("PIPEHOOK_QUEUE_URL", &deployment.queue_url)];
-    pairs.into_iter().find_map(|(variable, wanted)| {
-        let (found, wanted) = (variables.get(variable).cloned().unwrap_or_default(), wanted.as_ref().ok()?);
-        (found != *wanted).then(|| (variable, found, wanted.clone()))
-    })
 }
 
 async fn secrets(account: &Account, deployment: &Deployment) -> (Known<Vec<Secret>>, Finding) {
@@ -153,13 +158,20 @@ fn weakness(secret: &str) -> Option<String> {
     None
 }
 
-fn judge_url(name: &str, url: Option<&FunctionUrl>, account: &Account) -> Finding {
-    let link = "function URL";
-    let permit = |action: &str, more: &str| {
-        let statement = format!("--statement-id {}", action.rsplit(':').next().unwrap_or_default());
-        account.command(&format!(
-            "lambda add-permission --function-name {name} {statement} --action {action} --principal '*' {more}"
-        ))
+/// What keeps everybody from calling the URL, where a ping has not shown that nothing does: a policy can let them in many
+/// ways, and URLs from before October 2025 need one permission less.
+fn judge_url(link: &str, name: &str, url: Option<&FunctionUrl>, is_reached: bool, account: &Account) -> Finding {
+    let missing = |action: &str, more: &str| {
+        let statement = action.rsplit(':').next().unwrap_or_default();
+        let permit = account.command(&format!(
+            "lambda add-permission --function-name {name} --statement-id {statement} --action {action} \
+             --principal '*' {more}"
+        ));
+        if is_reached {
+            let problem = format!("it answers, though the function's policy does not give everybody {action}");
+            return Finding::warning(link, problem, format!("a URL that is made anew will need it: {permit}"));
+        }
+        Finding::wrong(link, format!("the function's policy does not give everybody {action}"), permit)
     };
     match url {
         None => {
@@ -172,12 +184,10 @@ fn judge_url(name: &str, url: Option<&FunctionUrl>, account: &Account) -> Findin
             Finding::wrong(link, problem, account.command(&update))
         }
         Some(FunctionUrl { allows_url: false, .. }) => {
-            let problem = "the function's policy does not let everybody call it: lambda:InvokeFunctionUrl";
-            Finding::wrong(link, problem, permit("lambda:InvokeFunctionUrl", "--function-url-auth-type NONE"))
+            missing("lambda:InvokeFunctionUrl", "--function-url-auth-type NONE")
         }
         Some(FunctionUrl { allows_invoke: false, .. }) => {
-            let problem = "the function's policy does not let everybody invoke it by the URL: lambda:InvokeFunction";
-            Finding::wrong(link, problem, permit("lambda:InvokeFunction", "--invoked-via-function-url"))
+            missing("lambda:InvokeFunction", "--invoked-via-function-url")
         }
         Some(_) => Finding::ok(link, "everybody may call it"),
     }
@@ -208,7 +218,7 @@ async fn pings(account: &Account, deployment: &Deployment, secrets: &Known<Vec<S
                 judged.push(judge_signed(signed, url, &ping(secret.expose()).await, account));
             }
             // One answer says all where all is well; what is not is said once.
-            let worst = judged.iter().position(|finding| finding.verdict != super::finding::Verdict::Ok).unwrap_or(0);
+            let worst = judged.iter().position(|finding| finding.verdict != Verdict::Ok).unwrap_or(0);
             findings.extend(judged.into_iter().nth(worst));
         }
     }

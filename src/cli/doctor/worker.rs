@@ -16,8 +16,10 @@ pub(super) async fn check(account: &Account, deployment: &Deployment) -> Vec<Fin
         Err(why) => return LINKS.map(|link| Finding::not_checked(link, why)).into(),
     };
     let functions = Functions::new(account.sdk_config());
+    let parameter = account.github_token_parameter();
+    let secret = ("PIPEHOOK_GITHUB_TOKEN", parameter.as_str());
     let function = match functions.get(name).await {
-        Ok(Some(function)) => judge_function(LINKS[0], name, &function, deployment),
+        Ok(Some(function)) => judge_function(LINKS[0], name, &function, deployment, secret),
         Ok(None) => {
             let rest = LINKS[1..].iter().map(|link| Finding::not_checked(link, "there is no function"));
             return std::iter::once(missing(LINKS[0], name)).chain(rest).collect();

@@ -199,13 +199,8 @@ async fn a_queue_whose_failures_go_where_nobody_looks() {
 #[tokio::test]
 async fn a_queue_that_gives_messages_up_too_soon_or_gives_them_to_two_workers() {
     let desk = healthy().await;
-    let set = |spec: QueueSpec| {
-        desk.scene
-            .local
-            .world()
-            .queues()
-            .create(spec.policy(r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#))
-    };
+    let anybody = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*"}}"#;
+    let set = |spec: QueueSpec| desk.scene.local.world().queues().create(spec.policy(anybody));
     set(queue().redrive(DEAD_LETTERS, 1));
     insta::assert_snapshot!(troubles(&desk).await, @r#"
     ! queue: a message is given up after 1 receives, and a worker that is throttled or crashes uses them up

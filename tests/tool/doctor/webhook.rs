@@ -100,17 +100,36 @@ async fn a_function_that_was_deleted() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_told_of_another_queue_or_of_another_configuration() {
+async fn a_function_that_is_told_of_something_else_than_the_stack_says() {
     let desk = healthy().await;
-    change(&desk, |function| drop(function.variables.insert("PIPEHOOK_QUEUE_URL".into(), "https://old".into())));
+    let set = |variable: &str, value: &str| {
+        change(&desk, |function| drop(function.variables.insert(variable.to_owned(), value.to_owned())));
+    };
+    set("PIPEHOOK_WEBHOOK_SECRET_PARAMETER", "/old/secret");
     insta::assert_snapshot!(troubles(&desk).await, @"
-      ✗ webhook function: its PIPEHOOK_QUEUE_URL is https://old, not SERVER/123456789012/pipehook
+      ✗ webhook function: its PIPEHOOK_WEBHOOK_SECRET_PARAMETER is /old/secret; it should be /aws/reference/secretsmanager/pipehook-webhook
           → `sam deploy`
     --- standard error
     pipehook: something is wrong: 1 wrong, 23 well
     --- exit code 1
     ");
-    change(&desk, |function| drop(function.variables.insert("PIPEHOOK_CONFIG".into(), "[github]".into())));
+    set("PIPEHOOK_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/old");
+    insta::assert_snapshot!(troubles(&desk).await, @"
+      ✗ webhook function: its PIPEHOOK_QUEUE_URL is https://sqs.us-east-1.amazonaws.com/123456789012/old; it should be SERVER/123456789012/pipehook
+          → `sam deploy`
+    --- standard error
+    pipehook: something is wrong: 1 wrong, 23 well
+    --- exit code 1
+    ");
+    change(&desk, |function| drop(function.variables.remove("PIPEHOOK_CONFIG_PARAMETER")));
+    insta::assert_snapshot!(troubles(&desk).await, @"
+      ✗ webhook function: its PIPEHOOK_CONFIG_PARAMETER is not set; it should be /pipehook/config
+          → `sam deploy`
+    --- standard error
+    pipehook: something is wrong: 1 wrong, 23 well
+    --- exit code 1
+    ");
+    set("PIPEHOOK_CONFIG", "[github]");
     insta::assert_snapshot!(troubles(&desk).await, @"
     ! webhook function: PIPEHOOK_CONFIG is set, and goes before the parameter that is looked at here
         → empty it, unless that is meant: `sam deploy` sets it to nothing
@@ -144,7 +163,7 @@ async fn a_url_of_which_either_permission_is_missing() {
     answer_with(&desk, StatusCode::FORBIDDEN, r#"{"Message":"Forbidden"}"#).await;
     change(&desk, |function| function.allows_invoke = false);
     insta::assert_snapshot!(troubles(&desk).await, @"
-      ✗ function URL: the function's policy does not let everybody invoke it by the URL: lambda:InvokeFunction
+      ✗ function URL: the function's policy does not give everybody lambda:InvokeFunction
           → aws lambda add-permission --function-name pipehook-Webhook-8XjT0yq3fWkA --statement-id InvokeFunction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url --region us-east-1
       ✗ signed ping: it was refused with 403 before the function saw it: Lambda does not let everybody call the URL
           → give the permissions that are named at the function URL, or `sam deploy`
@@ -155,7 +174,7 @@ async fn a_url_of_which_either_permission_is_missing() {
     ");
     change(&desk, |function| function.allows_url = false);
     insta::assert_snapshot!(troubles(&desk).await, @"
-      ✗ function URL: the function's policy does not let everybody call it: lambda:InvokeFunctionUrl
+      ✗ function URL: the function's policy does not give everybody lambda:InvokeFunctionUrl
           → aws lambda add-permission --function-name pipehook-Webhook-8XjT0yq3fWkA --statement-id InvokeFunctionUrl --action lambda:InvokeFunctionUrl --principal '*' --function-url-auth-type NONE --region us-east-1
       ✗ signed ping: it was refused with 403 before the function saw it: Lambda does not let everybody call the URL
           → give the permissions that are named at the function URL, or `sam deploy`
@@ -163,6 +182,16 @@ async fn a_url_of_which_either_permission_is_missing() {
     --- standard error
     pipehook: something is wrong: 2 wrong, 1 not checked, 21 well
     --- exit code 1
+    ");
+}
+
+#[tokio::test]
+async fn a_url_that_is_older_than_the_second_permission_answers_without_it() {
+    let desk = healthy().await;
+    change(&desk, |function| function.allows_invoke = false);
+    insta::assert_snapshot!(troubles(&desk).await, @"
+    ! function URL: it answers, though the function's policy does not give everybody lambda:InvokeFunction
+        → a URL that is made anew will need it: aws lambda add-permission --function-name pipehook-Webhook-8XjT0yq3fWkA --statement-id InvokeFunction --action lambda:InvokeFunction --principal '*' --invoked-via-function-url --region us-east-1
     ");
 }
 
