@@ -33,9 +33,15 @@ impl GitHubArguments {
     /// # Errors
     /// Where no token is set.
     pub(super) fn open(&self) -> Result<GitHub, Error> {
-        let token = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
-        let token = token.map(Secret::new).ok_or(Error::NoGitHubToken)?;
-        let github = GitHub::new(&self.api_url, Some(&token), &Transport::Network, Clock::system());
+        self.open_with(&token_of_person().ok_or(Error::NoGitHubToken)?)
+    }
+
+    /// A client with another token, or with an App's credentials.
+    ///
+    /// # Errors
+    /// Where they are none.
+    pub(super) fn open_with(&self, token: &Secret) -> Result<GitHub, Error> {
+        let github = GitHub::new(&self.api_url, Some(token), &Transport::Network, Clock::system());
         github.map_err(|error| Error::github("use the token", error))
     }
 }

@@ -2,19 +2,22 @@
 
 #[allow(dead_code)] // The commands that use it come one by one.
 mod account;
+mod confirm;
 mod delivery;
 mod demo;
 mod dev;
 mod doctor;
 mod explain;
 mod functions;
-#[allow(dead_code)] // As above.
 mod hub;
 mod pace;
 mod places;
+mod replay;
+mod secret;
 mod show;
 mod simulate;
-mod web;
+mod since;
+mod webhook;
 
 use std::io;
 use std::path::PathBuf;
@@ -49,6 +52,9 @@ Examples:
   pipehook dev --config pipehook.toml    with your own routes
   pipehook doctor                        what is wrong with the deployed one
   pipehook explain push.json             what a delivery would start, and why not more
+  pipehook replay push.json              sends a delivery to the webhook, as GitHub would
+  pipehook webhook install --repo octo-org/node-server
+  pipehook webhook redeliver --since 3h  what the webhook could not take, once more
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
@@ -61,8 +67,12 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
+    /// Signs a delivery and sends it to the webhook, as GitHub would
+    Replay(replay::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
     Simulate(simulate::Arguments),
+    /// Sets up the webhook at GitHub, and has GitHub deliver again what was lost
+    Webhook(webhook::Arguments),
 }
 
 /// Why a command did not do what it was asked to.
@@ -99,6 +109,36 @@ pub enum Error {
     /// GitHub did not do what it was asked to.
     #[error("can't {doing}: {cause}")]
     GitHub { doing: String, cause: GitHubError },
+    #[error("there is no secret in {from}: {problem}")]
+    NoSecret { from: String, problem: String },
+    #[error("standard input can't be both the delivery and the secret; --secret-from names another place")]
+    StdinTwice,
+    #[error("something would be changed, and there is nobody here to ask; --yes goes on without asking")]
+    NobodyToAsk,
+    #[error("nothing was changed")]
+    NotConfirmed,
+    #[error("{0} holds a token and no GitHub App's id and private key; --app-from says where they are")]
+    NoApp(String),
+    #[error("the configuration has no route, so there is no repository; --repo names one")]
+    NoRepository,
+    #[error("a webhook is only removed from a repository that is named: --repo OWNER/NAME")]
+    RepositoryNotNamed,
+    #[error("no webhook of {} leads to {url}; `pipehook webhook install` creates it, and --app asks for a GitHub App's", repositories.join(" or "))]
+    NoWebhook { repositories: Vec<String>, url: String },
+    #[error("the webhook is not as it must be at {}; `pipehook webhook install` mends most", .0.join(", "))]
+    WebhookWrong(Vec<String>),
+    #[error("the webhook has not accepted GitHub's ping:{}", listed(.0))]
+    PingNotAccepted(Vec<String>),
+    #[error("{accepted} of {of} deliveries were accepted; once what keeps the others is mended, run it again")]
+    NotAllAccepted { accepted: usize, of: usize },
+    /// Everything that was asked for before is under way.
+    #[error("stopped after {done} of {of} redeliveries: {cause}; run it again, and it goes on with the rest")]
+    RedeliveryStopped { done: usize, of: usize, cause: GitHubError },
+    #[error("can't deliver to {url}: {cause}")]
+    Unreachable { url: String, cause: String },
+    /// Of a delivery that was replayed.
+    #[error("the webhook did not accept it: {answer}{mending}")]
+    Rejected { answer: String, mending: &'static str },
     /// What the webhook answered instead of 202.
     #[error("the webhook did not accept the push of {sha}: {answer}")]
     NotAccepted { sha: String, answer: String },
@@ -151,6 +191,8 @@ impl Cli {
             }
             Command::Doctor(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
+            Command::Replay(arguments) => Box::pin(arguments.run()).await,
+            Command::Webhook(arguments) => Box::pin(arguments.run()).await,
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.
                 let told = tokio::task::spawn_blocking(move || arguments.run()).await;

@@ -95,6 +95,12 @@ impl Scene {
         Self { local, now, deliveries: AtomicUsize::new(0) }
     }
 
+    /// From the time on that it really is, for what looks at the real clock too.
+    pub(crate) fn at_the_systems_time(self) -> Self {
+        self.jump_to(Clock::system().now());
+        self
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.local.clock().now()
     }

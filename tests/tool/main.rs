@@ -6,3 +6,6 @@ mod scene;
 
 mod doctor;
 mod explain;
+mod lost_hour;
+mod replay;
+mod webhook;

@@ -129,7 +129,8 @@ impl Desk {
         let server = self.scene.local.server().url();
         let tidy = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
-            let text = text.replace(&self.webhook_url, "WEBHOOK/").replace(&server, "SERVER");
+            let text = text.replace(&self.webhook_url, "WEBHOOK/");
+            let text = text.replace(self.webhook_url.trim_end_matches('/'), "WEBHOOK").replace(&server, "SERVER");
             text.replace(self.home.to_str().unwrap(), "HOME")
         };
         Ran { code: output.status.code().unwrap_or(-1), out: tidy(output.stdout), err: tidy(output.stderr) }

@@ -1,15 +1,13 @@
 //! The webhooks at GitHub: that each repository has one that leads here, and what has become of its deliveries.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use http::Uri;
 
 use super::deployment::Deployment;
 use super::finding::Finding;
 use super::token::{github_of_worker, repositories};
 use crate::cli::account::Account;
 use crate::cli::hub::token_of_person;
+use crate::cli::webhook::{leads_to_the_same, newest_of_each};
 use crate::clock::Clock;
 use crate::config::{Config, ReportAs};
 use crate::domain::event::RepositoryName;
@@ -166,17 +164,10 @@ fn judge_deliveries(link: &str, attempts: Result<Vec<Attempt>, GitHubError>, whi
         Ok(attempts) => attempts,
         Err(error) => return Finding::unasked(link, &error),
     };
-    let mut newest: BTreeMap<&str, &Attempt> = BTreeMap::new();
-    for attempt in &attempts {
-        let known = newest.entry(&attempt.delivery).or_insert(attempt);
-        if (attempt.at, attempt.id) > (known.at, known.id) {
-            *known = attempt;
-        }
-    }
-    let failed = newest.values().filter(|attempt| !attempt.is_accepted()).count();
+    let newest = newest_of_each(&attempts);
+    let failed = newest.iter().filter(|attempt| !attempt.is_accepted()).count();
     let redeliver = format!("pipehook webhook redeliver {which} --since 24h");
-    let last = newest.values().max_by_key(|attempt| (attempt.at, attempt.id));
-    match last {
+    match newest.first() {
         None => Finding::ok(link, "none within the last day"),
         Some(_) if failed == 0 => Finding::ok(link, format!("all {} of the last day were accepted", newest.len())),
         Some(last) if !last.is_accepted() => {
@@ -194,16 +185,4 @@ fn judge_deliveries(link: &str, attempts: Result<Vec<Attempt>, GitHubError>, whi
             Finding::warning(link, problem, redeliver)
         }
     }
-}
-
-/// Whether two addresses lead to the same function: a slash at the end and the case of the host make no difference, nor
-/// does which of its two paths it is.
-fn leads_to_the_same(one: &str, other: &str) -> bool {
-    let place = |text: &str| {
-        let uri: Uri = text.parse().ok()?;
-        let path = uri.path().trim_end_matches('/');
-        let path = path.strip_suffix("/webhook").unwrap_or(path).to_owned();
-        Some((uri.scheme_str()?.to_owned(), uri.authority()?.as_str().to_ascii_lowercase(), path))
-    };
-    one == other || (place(one).is_some() && place(one) == place(other))
 }

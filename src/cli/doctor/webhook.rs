@@ -1,5 +1,6 @@
 //! The function that GitHub calls: its secret, who may call it, and what it answers.
 
+use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
 use super::deployment::Deployment;
@@ -7,7 +8,7 @@ use super::finding::{Finding, Known, Verdict};
 use crate::aws::setup::functions::{Function, FunctionUrl, Functions};
 use crate::aws::setup::parameters::parameter;
 use crate::cli::account::Account;
-use crate::cli::web;
+use crate::cli::{Error, replay};
 use crate::local::sign;
 use crate::settings::Secret;
 
@@ -193,6 +194,29 @@ fn judge_url(link: &str, name: &str, url: Option<&FunctionUrl>, is_reached: bool
     }
 }
 
+/// What came back.
+struct Answer {
+    status: u16,
+    body: String,
+}
+
+/// A ping as GitHub sends it, signed with this secret; or why there was no answer.
+async fn ping(url: &str, secret: &str) -> Result<Answer, String> {
+    let request = http::Request::post(url)
+        .header("content-type", "application/json")
+        .header("user-agent", concat!("pipehook/", env!("CARGO_PKG_VERSION")))
+        .header("x-github-event", "ping")
+        .header("x-github-delivery", "pipehook-doctor")
+        .header("x-hub-signature-256", sign(secret, PING.as_bytes()))
+        .body(SdkBody::from(PING));
+    let request = request.map_err(|error| format!("it is no URL: {error}"))?;
+    match replay::post(url, request).await {
+        Ok((status, body)) => Ok(Answer { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() }),
+        Err(Error::Unreachable { cause, .. }) => Err(cause),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
 /// A ping signed with each secret, which must be taken, and one signed with another, which must not.
 async fn pings(account: &Account, deployment: &Deployment, secrets: &Known<Vec<Secret>>) -> Vec<Finding> {
     let (signed, forged) = ("signed ping", "forged ping");
@@ -200,15 +224,7 @@ async fn pings(account: &Account, deployment: &Deployment, secrets: &Known<Vec<S
         Ok(url) => url,
         Err(why) => return vec![Finding::not_checked(signed, why), Finding::not_checked(forged, why)],
     };
-    let ping = async |secret: &str| {
-        let headers = [
-            ("content-type", "application/json"),
-            ("x-github-event", "ping"),
-            ("x-github-delivery", "pipehook-doctor"),
-            ("x-hub-signature-256", &sign(secret, PING.as_bytes())),
-        ];
-        web::post(account.sdk_config(), url, &headers, PING).await
-    };
+    let ping = async |secret: &str| ping(url, secret).await;
     let mut findings = Vec::new();
     match secrets {
         Err(why) => findings.push(Finding::not_checked(signed, why)),
@@ -226,7 +242,7 @@ async fn pings(account: &Account, deployment: &Deployment, secrets: &Known<Vec<S
     findings
 }
 
-fn judge_signed(link: &str, url: &str, answer: &Result<web::Answer, String>, account: &Account) -> Finding {
+fn judge_signed(link: &str, url: &str, answer: &Result<Answer, String>, account: &Account) -> Finding {
     let (status, body) = match answer {
         Ok(answer) => (answer.status, answer.body.as_str()),
         Err(why) => {
@@ -256,7 +272,7 @@ fn judge_signed(link: &str, url: &str, answer: &Result<web::Answer, String>, acc
     }
 }
 
-fn judge_forged(link: &str, answer: &Result<web::Answer, String>) -> Finding {
+fn judge_forged(link: &str, answer: &Result<Answer, String>) -> Finding {
     match answer.as_ref().map(|answer| answer.status) {
         Ok(401) => Finding::ok(link, "it was refused"),
         Ok(status @ 200..300) => Finding::wrong(
