@@ -188,13 +188,17 @@ fn answer(response: &HttpResponse) -> Result<Bytes, OrchestratorError<ErrorMetad
     if response.status().is_success() {
         return Ok(Bytes::copy_from_slice(body));
     }
-    Err(OrchestratorError::operation(refusal(body)))
+    Err(OrchestratorError::operation(refusal(body, response.headers().get("x-amzn-errortype"))))
 }
 
 /// The error in an answer: `__type` and `message` in JSON, or an `Error` with its `Code` and `Message`, which EC2 puts one
-/// level deeper than the others.
-fn refusal(body: &[u8]) -> ErrorMetadata {
+/// level deeper than the others. Services that speak REST tell the code in a header, behind which there may be a colon and
+/// more.
+fn refusal(body: &[u8], of_header: Option<&str>) -> ErrorMetadata {
     let mut error = ErrorMetadata::builder();
+    if let Some(kind) = of_header.and_then(|kind| kind.split(':').next()) {
+        error = error.code(kind);
+    }
     if let Ok(json) = serde_json::from_slice::<Value>(body) {
         if let Some(kind) = json["__type"].as_str() {
             error = error.code(kind.rsplit('#').next().unwrap_or(kind));
@@ -293,7 +297,7 @@ mod tests {
     #[test]
     fn an_error_is_read_in_each_of_the_protocols() {
         let read = |body: &str| {
-            let error = refusal(body.as_bytes());
+            let error = refusal(body.as_bytes(), None);
             format!("{} {}", error.code().unwrap_or("-"), error.message().unwrap_or("-"))
         };
         let of_logs = r#"{"__type":"com.amazon#ResourceNotFoundException","message":"No such stream."}"#;
@@ -305,5 +309,10 @@ mod tests {
                       <Message>It's &quot;gone&quot;</Message></Error></ErrorResponse>";
         assert_eq!(read(of_elb), "TargetGroupNotFound It's \"gone\"");
         assert_eq!(read("<html>Bad gateway"), "- -");
+        let body = br#"{"Type":"User","Message":"Function not found"}"#;
+        let of_lambda =
+            refusal(body, Some("ResourceNotFoundException:http://internal.amazon.com/coral/com.amazonaws/"));
+        assert_eq!(of_lambda.code(), Some("ResourceNotFoundException"));
+        assert_eq!(of_lambda.message(), Some("Function not found"));
     }
 }

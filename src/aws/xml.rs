@@ -8,7 +8,7 @@ const MOST_LEVELS: usize = 32;
 
 /// An element: text, or elements.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(crate) struct Element {
     name: String,
     text: String,
     children: Vec<Element>,

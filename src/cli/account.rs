@@ -67,6 +67,11 @@ impl Account {
         &self.stack_name
     }
 
+    /// A command of the AWS CLI for this region, to be shown.
+    pub(super) fn command(&self, command: &str) -> String {
+        format!("aws {command} --region {}", self.region())
+    }
+
     /// The stack, read when it is first asked for.
     ///
     /// # Errors
@@ -128,7 +133,7 @@ impl Account {
 impl Error {
     /// That something could not be done at AWS, with what AWS says and what to do about it.
     pub(super) fn aws(doing: impl Into<String>, unread: Unread) -> Self {
-        let cause = unread.to_string();
+        let cause = without_debug(&unread.to_string()).to_owned();
         let mending = mending(&cause);
         Self::Aws { doing: doing.into(), cause: plain(&cause), mending }
     }
@@ -170,6 +175,14 @@ fn mending(cause: &str) -> &'static str {
     } else {
         ""
     }
+}
+
+/// What AWS or the network says, without what the SDK adds for those who debug it: the whole error once more, with what came
+/// over the wire.
+fn without_debug(cause: &str) -> &str {
+    let kinds = ["DispatchFailure", "ResponseError", "TimeoutError", "ConstructionFailure", "ServiceError"];
+    let begins = kinds.iter().filter_map(|kind| cause.find(&format!(" ({kind}("))).min();
+    begins.map_or(cause, |at| &cause[..at])
 }
 
 /// The last cause of an error, which says the most.

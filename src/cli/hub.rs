@@ -21,14 +21,19 @@ pub(super) struct GitHubArguments {
     api_url: String,
 }
 
+/// The person's token, where one is set.
+pub(super) fn token_of_person() -> Option<Secret> {
+    let set = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
+    set.map(Secret::new)
+}
+
 impl GitHubArguments {
     /// A client with the person's token.
     ///
     /// # Errors
     /// Where no token is set.
     pub(super) fn open(&self) -> Result<GitHub, Error> {
-        let token = TOKEN_VARIABLES.iter().find_map(|name| std::env::var(name).ok().filter(|token| !token.is_empty()));
-        self.open_with(&token.map(Secret::new).ok_or(Error::NoGitHubToken)?)
+        self.open_with(&token_of_person().ok_or(Error::NoGitHubToken)?)
     }
 
     /// A client with another token, or with an App's credentials.

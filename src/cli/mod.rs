@@ -7,6 +7,7 @@ mod delivery;
 mod demo;
 mod dev;
 mod dlq;
+mod doctor;
 mod explain;
 mod functions;
 mod hub;
@@ -51,6 +52,7 @@ Examples:
   pipehook demo --speed 10 --json        the same in seconds, for a script
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes
+  pipehook doctor                        what is wrong with the deployed one
   pipehook explain push.json             what a delivery would start, and why not more
   pipehook watch node-server             follow the newest run of a pipeline, as GitHub shows it
   pipehook dlq list                      what could not be done, and why
@@ -67,6 +69,8 @@ enum Command {
     Dev(dev::Arguments),
     /// Looks into the dead-letter queue, and puts messages back
     Dlq(dlq::Arguments),
+    /// Looks at each link from a push to what GitHub shows, and says what mends those that are broken
+    Doctor(doctor::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
     /// Approves what waits for approval in a pipeline
@@ -172,6 +176,9 @@ pub enum Error {
     /// What the simulation found.
     #[error("a promise was not kept:{}", listed(.0))]
     Breached(Vec<String>),
+    /// What `doctor` has shown, in numbers.
+    #[error("something is wrong: {0}")]
+    Unwell(String),
     #[error("it could not be set up: {0}")]
     SetUp(String),
 }
@@ -221,6 +228,7 @@ impl Cli {
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
             Command::Dlq(arguments) => Box::pin(arguments.run()).await,
+            Command::Doctor(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
             Command::Approve(arguments) => Box::pin(arguments.run(true)).await,
             Command::Reject(arguments) => Box::pin(arguments.run(false)).await,

@@ -198,7 +198,10 @@ fn new_id() -> String {
 }
 
 /// Sends a request, and gives whatever is answered.
-async fn post(url: &str, request: Request<SdkBody>) -> Result<(StatusCode, bytes::Bytes), Error> {
+///
+/// # Errors
+/// [`Error::Unreachable`].
+pub(super) async fn post(url: &str, request: Request<SdkBody>) -> Result<(StatusCode, bytes::Bytes), Error> {
     let unreachable = |cause: String| Error::Unreachable { url: one_line(url), cause };
     let place: Uri = url.parse().map_err(|error: http::uri::InvalidUri| unreachable(error.to_string()))?;
     let authority = place.authority().map(ToString::to_string).unwrap_or_default();

@@ -10,6 +10,8 @@ mod deployments;
 mod error;
 #[cfg(feature = "tool")]
 mod hooks;
+#[cfg(feature = "tool")]
+mod identity;
 pub(crate) mod moment;
 mod people;
 mod statuses;
@@ -40,6 +42,8 @@ pub use deployments::{Deployment, DeploymentState, DeploymentStatus, NewDeployme
 pub use error::GitHubError;
 #[cfg(feature = "tool")]
 pub use hooks::{Attempt, Attempts, DeliveriesOf, Hook, HookSettings};
+#[cfg(feature = "tool")]
+pub(crate) use identity::{AppHook, Identity, Installed};
 pub use statuses::ListedStatus;
 
 /// A page holds at most 100 of whatever is listed.

@@ -5,18 +5,23 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 
-use super::{DEAD_LETTERS, QUEUE, Setup};
+use serde_json::{Value, json};
+
+use super::{DEAD_LETTERS, FUNCTION_TIMEOUT, QUEUE, Setup};
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 use crate::queue::Queue;
 use crate::settings::{Function, SettingsStore};
-use crate::standin::{QueueSpec, World};
+use crate::standin::{ACCOUNT, FunctionSpec, MappingSpec, QueueSpec, REGION, RuleSpec, World, connection_arn};
 use crate::webhook::Webhook;
 use crate::worker::Worker;
 
 /// A message's time out of sight, and how often it may be received, as the template sets them.
 const VISIBILITY: Duration = Duration::from_secs(180);
 pub(crate) const MAX_RECEIVES: u32 = 5;
+
+/// GitHub waits 10 s for an answer, and the webhook has no longer.
+const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The stack as which pipehook would have been deployed.
 pub const STACK: &str = "pipehook";
@@ -27,16 +32,58 @@ const CONFIG_PARAMETER: &str = "/pipehook/config";
 const SECRET_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-webhook";
 const TOKEN_PARAMETER: &str = "/aws/reference/secretsmanager/pipehook-github-token";
 
-/// The queues, the event rule, the parameters and the token.
+// The names that CloudFormation would give.
+pub(crate) const WEBHOOK_FUNCTION: &str = "pipehook-Webhook-8XjT0yq3fWkA";
+pub(crate) const WORKER_FUNCTION: &str = "pipehook-Worker-2b9QmLr7sDxC";
+pub(crate) const EVENT_RULE: &str = "pipehook-PipelineEvents-5KcN1vHt6gZB";
+
+/// The queues, the event rule, the functions, the parameters and the token.
 pub(crate) fn set_up(world: &mut World, now: Timestamp, github_api_url: &str, setup: &Setup<'_>) {
     let queues = world.queues();
     queues.create(QueueSpec::new(DEAD_LETTERS));
-    queues.create(QueueSpec::new(QUEUE).visibility(VISIBILITY).redrive(DEAD_LETTERS, MAX_RECEIVES));
+    let queue = QueueSpec::new(QUEUE).visibility(VISIBILITY).redrive(DEAD_LETTERS, MAX_RECEIVES);
+    queues.create(queue.policy(&queue_policy().to_string()));
     world.pipelines().send_events_to(QUEUE, Duration::from_millis(500));
     world.github().add_token(setup.github_token, "octocat");
     put_config(world, now, &config(github_api_url, setup.routes));
     put_github_token(world, now, setup.github_token);
     put_webhook_secret(world, now, setup.webhook_secret);
+}
+
+/// That EventBridge may send what the rule is about.
+fn queue_policy() -> Value {
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "EventsOfThePipelines",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn(),
+        "Condition": {"ArnEquals": {"aws:SourceArn": format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{EVENT_RULE}")}},
+    }]})
+}
+
+fn queue_arn() -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{QUEUE}")
+}
+
+/// The functions, what feeds them, and the connection, as who looks at the account sees them.
+fn put_functions(world: &mut World, queue_url: &str) {
+    let function = |name, timeout| {
+        FunctionSpec::new(name)
+            .timeout(timeout)
+            .variable("PIPEHOOK_CONFIG_PARAMETER", CONFIG_PARAMETER)
+            .variable("PIPEHOOK_QUEUE_URL", queue_url)
+    };
+    let webhook = function(WEBHOOK_FUNCTION, WEBHOOK_TIMEOUT);
+    let worker = function(WORKER_FUNCTION, FUNCTION_TIMEOUT);
+    let functions = world.functions();
+    functions.create(webhook.variable("PIPEHOOK_WEBHOOK_SECRET_PARAMETER", SECRET_PARAMETER).with_public_url());
+    functions.create(worker.variable("PIPEHOOK_GITHUB_TOKEN_PARAMETER", TOKEN_PARAMETER).recursive());
+    functions.mappings.push(MappingSpec::new(WORKER_FUNCTION, &queue_arn()));
+    let about = ["Pipeline", "Stage", "Action"].map(|what| format!("CodePipeline {what} Execution State Change"));
+    let pattern = json!({"source": ["aws.codepipeline"], "detail-type": about});
+    world.rules().create(RuleSpec::new(EVENT_RULE, pattern).target(&queue_arn()));
+    world.connections().set(&connection_arn(), "AVAILABLE");
 }
 
 /// What the stack tells of itself, where the tool looks for names and addresses.
@@ -47,12 +94,16 @@ pub(crate) fn put_stack(world: &mut World, now: Timestamp, queue_url: &str, dead
         ("Configuration", "AWS::SSM::Parameter", CONFIG_PARAMETER),
         ("Queue", "AWS::SQS::Queue", queue_url),
         ("DeadLetters", "AWS::SQS::Queue", dead_letters_url),
+        ("Webhook", "AWS::Lambda::Function", WEBHOOK_FUNCTION),
+        ("Worker", "AWS::Lambda::Function", WORKER_FUNCTION),
+        ("PipelineEvents", "AWS::Events::Rule", EVENT_RULE),
     ] {
         stacks.set_resource(STACK, logical, kind, physical);
     }
     stacks.set_output(STACK, "ConfigurationParameter", CONFIG_PARAMETER);
     stacks.set_output(STACK, "Queue", queue_url);
     stacks.set_output(STACK, "DeadLetters", dead_letters_url);
+    put_functions(world, queue_url);
 }
 
 /// A configuration with these routes; what stands in front of the first one belongs to `[github]`.

@@ -14,6 +14,7 @@ const PAGE: &str = "100";
 #[derive(Debug)]
 struct Stack {
     created: Timestamp,
+    status: &'static str,
     outputs: BTreeMap<String, String>,
     /// Type and physical id, by logical id.
     resources: BTreeMap<String, (String, String)>,
@@ -28,13 +29,21 @@ pub struct CloudFormation {
 impl CloudFormation {
     /// A stack of which nothing is known yet.
     pub fn create(&mut self, now: Timestamp, name: &str) {
-        let stack = Stack { created: now, outputs: BTreeMap::new(), resources: BTreeMap::new() };
+        let status = "CREATE_COMPLETE";
+        let stack = Stack { created: now, status, outputs: BTreeMap::new(), resources: BTreeMap::new() };
         self.stacks.insert(name.to_owned(), stack);
     }
 
     /// Removes a stack.
     pub fn delete(&mut self, name: &str) {
         self.stacks.remove(name);
+    }
+
+    /// Sets the status of a stack that is there.
+    pub fn set_status(&mut self, stack: &str, status: &'static str) {
+        if let Some(stack) = self.stacks.get_mut(stack) {
+            stack.status = status;
+        }
     }
 
     /// Sets an output of a stack that is there.
@@ -126,6 +135,6 @@ fn described(name: &str, stack: &Stack) -> String {
         .collect();
     let (id, created) = (arn(name), millis(stack.created));
     let fields =
-        [("StackId", id.as_str()), ("StackName", name), ("CreationTime", &created), ("StackStatus", "CREATE_COMPLETE")];
+        [("StackId", id.as_str()), ("StackName", name), ("CreationTime", &created), ("StackStatus", stack.status)];
     element("member", &(texts(&fields) + &element("Outputs", &outputs)))
 }

@@ -77,7 +77,8 @@ impl Fault {
                 let (code, status) = match service {
                     AwsService::Sqs => ("RequestThrottled", 400),
                     AwsService::Ec2 => ("RequestLimitExceeded", 503),
-                    AwsService::Elb | AwsService::CloudFormation => ("Throttling", 400),
+                    AwsService::Elb | AwsService::CloudFormation | AwsService::Sts => ("Throttling", 400),
+                    AwsService::Lambda => ("TooManyRequestsException", 429),
                     _ => ("ThrottlingException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, "Rate exceeded") }
@@ -87,6 +88,8 @@ impl Fault {
                     AwsService::Ssm => "InternalServerError",
                     AwsService::Ecs => "ServerException",
                     AwsService::Ec2 => "InternalError",
+                    AwsService::Lambda => "ServiceException",
+                    AwsService::Events => "InternalException",
                     _ => "InternalFailure",
                 };
                 AwsError { status: 500, ..AwsError::new(code, "The service could not handle this request") }
@@ -97,7 +100,8 @@ impl Fault {
                 let (code, status) = match service {
                     AwsService::Sqs => ("AccessDenied", 400),
                     AwsService::Ec2 => ("UnauthorizedOperation", 403),
-                    AwsService::Elb | AwsService::CloudFormation => ("AccessDenied", 403),
+                    AwsService::Elb | AwsService::CloudFormation | AwsService::Sts => ("AccessDenied", 403),
+                    AwsService::Lambda => ("AccessDeniedException", 403),
                     _ => ("AccessDeniedException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, message) }
@@ -105,7 +109,8 @@ impl Fault {
             Self::Unauthorized => {
                 let (code, status) = match service {
                     AwsService::Ec2 => ("AuthFailure", 401),
-                    AwsService::Elb | AwsService::CloudFormation => ("InvalidClientTokenId", 403),
+                    AwsService::Elb | AwsService::CloudFormation | AwsService::Sts => ("InvalidClientTokenId", 403),
+                    AwsService::Lambda => ("UnrecognizedClientException", 403),
                     _ => ("UnrecognizedClientException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, "The security token is invalid.") }
@@ -117,23 +122,29 @@ impl Fault {
                     (AwsService::Sqs, _) => "QueueDoesNotExist",
                     (AwsService::Ssm, _) => "ParameterNotFound",
                     (AwsService::CodeBuild, _) => "InvalidInputException",
-                    (AwsService::Logs, _) => "ResourceNotFoundException",
+                    (AwsService::Logs | AwsService::Events | AwsService::Lambda | AwsService::Connections, _) => {
+                        "ResourceNotFoundException"
+                    }
                     (AwsService::Ecs, "ListServiceDeployments") => "ServiceNotFoundException",
                     (AwsService::Ecs, _) => "ClusterNotFoundException",
                     (AwsService::Ec2, _) => "InvalidNetworkInterfaceID.NotFound",
                     (AwsService::Elb, "DescribeTargetGroups") => "TargetGroupNotFound",
                     (AwsService::Elb, _) => "LoadBalancerNotFound",
-                    (AwsService::CloudFormation, _) => "ValidationError",
+                    (AwsService::CloudFormation | AwsService::Sts, _) => "ValidationError",
                 };
-                AwsError::new(code, "There is no such thing.")
+                let status = if service == AwsService::Lambda { 404 } else { 400 };
+                AwsError { status, ..AwsError::new(code, "There is no such thing.") }
             }
             Self::Unprocessable => {
                 let code = match service {
                     AwsService::Sqs | AwsService::Ec2 => "InvalidParameterValue",
-                    AwsService::Elb | AwsService::CloudFormation => "ValidationError",
+                    AwsService::Elb | AwsService::CloudFormation | AwsService::Sts => "ValidationError",
+                    AwsService::Lambda => "InvalidParameterValueException",
                     AwsService::CodeBuild => "InvalidInputException",
                     AwsService::Logs | AwsService::Ecs => "InvalidParameterException",
-                    AwsService::CodePipeline | AwsService::Ssm => "ValidationException",
+                    AwsService::CodePipeline | AwsService::Ssm | AwsService::Events | AwsService::Connections => {
+                        "ValidationException"
+                    }
                 };
                 AwsError::new(code, "The request was refused.")
             }

@@ -17,29 +17,34 @@ mod check;
 mod cloudformation;
 mod codebuild;
 mod codepipeline;
+mod connections;
 mod ecs;
 mod faults;
 mod github;
+mod identity;
 mod ids;
 mod journal;
 mod json;
+mod lambda;
 mod logs;
 mod moment;
 mod network;
 mod query;
+mod rules;
 mod server;
 mod sqs;
 mod ssm;
 mod wire;
 mod world;
 
-pub use account::{ACCOUNT, REGION};
+pub use account::{ACCOUNT, REGION, connection_arn};
 pub use cloudformation::CloudFormation;
 pub use codebuild::{Build, BuildPhase, CodeBuild};
 pub use codepipeline::{
     ActionSpec, Answered, CodePipeline, ExecutionView, Outcome, PipelineMode, PipelineSpec, PipelineType, Release,
     Script, StageSpec, StageView,
 };
+pub use connections::Connections;
 pub use ecs::{Cause, CircuitBreaker, DeploymentView, Ecs, Rollout, ServiceSpec, Strategy};
 pub use faults::{EventFault, Fault, Faults, When};
 pub use github::{
@@ -48,6 +53,8 @@ pub use github::{
     Permission, PostedStatus, Role, State, Status, example_app_credentials,
 };
 pub use journal::Call;
+pub use lambda::{FunctionSpec, Lambda, MappingSpec, UrlAuth};
+pub use rules::{RuleSpec, Rules};
 pub use server::Server;
 pub use sqs::{MessageView, QueueSpec, Sqs};
 pub use ssm::Ssm;

@@ -15,6 +15,12 @@ pub(crate) fn seconds(at: Timestamp) -> String {
     format!("{date}T{time}Z")
 }
 
+/// `2026-01-24 22:03:44 UTC`, the way GitHub tells in a header when a token expires.
+pub(crate) fn spaced(at: Timestamp) -> String {
+    let (date, time) = parts(at);
+    format!("{date} {time} UTC")
+}
+
 /// `2026-01-24T22:03:44.208Z`, the way CodePipeline's events write a start time.
 pub(crate) fn millis(at: Timestamp) -> String {
     let (date, time) = parts(at);

@@ -119,10 +119,14 @@ pub(crate) enum AwsService {
     Ec2,
     Elb,
     CloudFormation,
+    Events,
+    Lambda,
+    Connections,
+    Sts,
 }
 
 impl AwsService {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::CodePipeline,
         Self::CodeBuild,
         Self::Logs,
@@ -132,6 +136,10 @@ impl AwsService {
         Self::Sqs,
         Self::Ssm,
         Self::CloudFormation,
+        Self::Events,
+        Self::Lambda,
+        Self::Connections,
+        Self::Sts,
     ];
 
     /// The operations that are stood in for. What is not in this list is refused before the service sees it, so nothing
@@ -181,6 +189,17 @@ impl AwsService {
             ],
             Self::Ssm => &["GetParameter", "GetParameters", "PutParameter"],
             Self::CloudFormation => &["DescribeStacks", "ListStackResources"],
+            Self::Events => &["DescribeRule", "ListTargetsByRule"],
+            Self::Lambda => &[
+                "GetFunctionConcurrency",
+                "GetFunctionConfiguration",
+                "GetFunctionRecursionConfig",
+                "GetFunctionUrlConfig",
+                "GetPolicy",
+                "ListEventSourceMappings",
+            ],
+            Self::Connections => &["GetConnection"],
+            Self::Sts => &["GetCallerIdentity"],
         }
     }
 
@@ -188,14 +207,16 @@ impl AwsService {
     pub(crate) fn unknown(self, operation: &str) -> AwsError {
         let message = format!("{operation} is not stood in for");
         match self {
-            Self::Sqs | Self::Ec2 | Self::Elb | Self::CloudFormation => AwsError::new("InvalidAction", message),
+            Self::Sqs | Self::Ec2 | Self::Elb | Self::CloudFormation | Self::Sts => {
+                AwsError::new("InvalidAction", message)
+            }
             _ => AwsError::new("UnknownOperationException", message),
         }
     }
 
     /// The service and the operation that an `X-Amz-Target` header names.
     pub(crate) fn of_target(target: &str) -> Option<(Self, &str)> {
-        let (prefix, operation) = target.split_once('.')?;
+        let (prefix, operation) = target.rsplit_once('.')?;
         let service = match prefix {
             "CodePipeline_20150709" => Self::CodePipeline,
             "AmazonSQS" => Self::Sqs,
@@ -203,6 +224,10 @@ impl AwsService {
             "CodeBuild_20161006" => Self::CodeBuild,
             "Logs_20140328" => Self::Logs,
             "AmazonEC2ContainerServiceV20141113" => Self::Ecs,
+            "AWSEvents" => Self::Events,
+            // The service has two names, and its connections have either in their ARNs.
+            "com.amazonaws.codeconnections.CodeConnections_20231201"
+            | "com.amazonaws.codestar.connections.CodeStar_connections_20191201" => Self::Connections,
             _ => return None,
         };
         Some((service, operation))
@@ -214,6 +239,7 @@ impl AwsService {
             "2016-11-15" => Some(Self::Ec2),
             "2015-12-01" => Some(Self::Elb),
             "2010-05-15" => Some(Self::CloudFormation),
+            "2011-06-15" => Some(Self::Sts),
             _ => None,
         }
     }
@@ -229,15 +255,22 @@ impl AwsService {
             Self::Ec2 => "ec2",
             Self::Elb => "elbv2",
             Self::CloudFormation => "cloudformation",
+            Self::Events => "events",
+            Self::Lambda => "lambda",
+            Self::Connections => "codeconnections",
+            Self::Sts => "sts",
         }
     }
 
     /// The content type of its requests, and of what it answers as JSON.
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Self::Sqs => "application/x-amz-json-1.0",
-            Self::Ec2 | Self::Elb | Self::CloudFormation => "application/x-www-form-urlencoded",
-            Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => "application/x-amz-json-1.1",
+            Self::Sqs | Self::Connections => "application/x-amz-json-1.0",
+            Self::Ec2 | Self::Elb | Self::CloudFormation | Self::Sts => "application/x-www-form-urlencoded",
+            Self::Lambda => "application/json",
+            Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs | Self::Events => {
+                "application/x-amz-json-1.1"
+            }
         }
     }
 
@@ -246,9 +279,10 @@ impl AwsService {
         let message = "Missing Authentication Token";
         match self {
             Self::Ec2 => AwsError { status: 401, ..AwsError::new("AuthFailure", message) },
-            Self::Elb | Self::CloudFormation => {
+            Self::Elb | Self::CloudFormation | Self::Sts => {
                 AwsError { status: 403, ..AwsError::new("MissingAuthenticationToken", message) }
             }
+            Self::Lambda => AwsError { status: 403, ..AwsError::new("MissingAuthenticationTokenException", message) },
             _ => AwsError::new("MissingAuthenticationTokenException", message),
         }
     }
@@ -272,17 +306,30 @@ impl AwsService {
                 let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
                 Reply::xml(error.status, format!("{head}{}", element("Response", &body)))
             }
-            Self::Elb | Self::CloudFormation => {
+            Self::Elb | Self::CloudFormation | Self::Sts => {
                 let kind = if is_senders { "Sender" } else { "Receiver" };
                 let about = texts(&[("Type", kind), ("Code", error.code), ("Message", &error.message)]);
                 let body = element("Error", &about) + &text("RequestId", request_id);
                 let xmlns = match self {
                     Self::Elb => "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
+                    Self::Sts => "https://sts.amazonaws.com/doc/2011-06-15/",
                     _ => "http://cloudformation.amazonaws.com/doc/2010-05-15/",
                 };
                 Reply::xml(error.status, format!("<ErrorResponse xmlns=\"{xmlns}\">{body}</ErrorResponse>"))
             }
-            Self::CodePipeline | Self::Ssm | Self::CodeBuild | Self::Logs | Self::Ecs => json(error.code.to_owned()),
+            // A service that speaks REST tells the code in a header alone.
+            Self::Lambda => {
+                let kind = if is_senders { "User" } else { "Service" };
+                Reply::json(error.status, json!({"Type": kind, "Message": error.message}))
+                    .with("x-amzn-errortype", error.code)
+            }
+            Self::CodePipeline
+            | Self::Ssm
+            | Self::CodeBuild
+            | Self::Logs
+            | Self::Ecs
+            | Self::Events
+            | Self::Connections => json(error.code.to_owned()),
         }
     }
 }

@@ -9,16 +9,19 @@ use serde_json::{Value, json};
 use super::cloudformation::CloudFormation;
 use super::codebuild::CodeBuild;
 use super::codepipeline::CodePipeline;
+use super::connections::Connections;
 use super::ecs::Ecs;
 use super::faults::{EventFault, Fault, Faults};
 use super::github::{self, Ask, GitHub};
 use super::ids::Ids;
 use super::journal::Call;
+use super::lambda::{self, Lambda};
 use super::query::{self, Form};
+use super::rules::Rules;
 use super::sqs::Sqs;
 use super::ssm::Ssm;
 use super::wire::{AwsError, AwsService, Body, Reply};
-use super::{logs, network};
+use super::{identity, logs, network};
 use crate::domain::time::Timestamp;
 
 /// Where GitHub's API lies below the world's address.
@@ -64,6 +67,9 @@ pub struct World {
     queues: Sqs,
     parameters: Ssm,
     stacks: CloudFormation,
+    functions: Lambda,
+    rules: Rules,
+    connections: Connections,
     faults: Faults,
     deliveries: Vec<Delivery>,
     /// Requests to GitHub that are carried out later, when nobody waits for them any more.
@@ -84,6 +90,9 @@ impl World {
             queues: Sqs::new(now, seed),
             parameters: Ssm::default(),
             stacks: CloudFormation::default(),
+            functions: Lambda::default(),
+            rules: Rules::default(),
+            connections: Connections::default(),
             faults: Faults::new(seed),
             deliveries: Vec::new(),
             late: Vec::new(),
@@ -132,6 +141,22 @@ impl World {
     /// CloudFormation's stacks.
     pub fn stacks(&mut self) -> &mut CloudFormation {
         &mut self.stacks
+    }
+
+    /// Lambda, as far as it tells how functions are set up. Nothing is invoked by it.
+    pub fn functions(&mut self) -> &mut Lambda {
+        &mut self.functions
+    }
+
+    /// EventBridge's rules, as far as they tell what they are. What moves events is
+    /// [`CodePipeline::send_events_to`].
+    pub fn rules(&mut self) -> &mut Rules {
+        &mut self.rules
+    }
+
+    /// The connections to where code lives.
+    pub fn connections(&mut self) -> &mut Connections {
+        &mut self.connections
     }
 
     /// What goes wrong.
@@ -271,10 +296,16 @@ impl World {
     fn handle_aws(&mut self, request: &Request<Bytes>) -> Answer {
         let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let form = query::form(request);
-        let shown = form.as_ref().map_or_else(|| journal_body(request.body()), |form| json!(form));
+        let rest = lambda::route(request.method(), request.uri());
+        let shown = match (&form, &rest) {
+            (Some(form), _) => json!(form),
+            (None, Some((_, input))) => input.clone(),
+            (None, None) => journal_body(request.body()),
+        };
         let field = |name: &str| form.as_ref().and_then(|form| form.get(name)).map(String::as_str);
         let of_form = || Some((AwsService::of_version(field("Version")?)?, field("Action")?));
-        let Some((service, operation)) = AwsService::of_target(target).or_else(of_form) else {
+        let of_path = || rest.as_ref().map(|(operation, _)| (AwsService::Lambda, *operation));
+        let Some((service, operation)) = of_path().or_else(|| AwsService::of_target(target)).or_else(of_form) else {
             let message = "Neither an X-Amz-Target nor an Action of a Version that is stood in for";
             let error = AwsError::new("UnknownOperationException", message);
             let reply = AwsService::CodePipeline.error(&error, "");
@@ -287,7 +318,8 @@ impl World {
             let id = self.ids.uuid();
             let reply = fault.and_then(|fault| fault.at_aws(service, operation, &id));
             let reply = reply.unwrap_or_else(|| {
-                let answer = self.answer_aws(service, operation, request, form.as_ref(), &id);
+                let input = rest.as_ref().map(|(_, input)| input);
+                let answer = self.answer_aws(service, operation, request, form.as_ref(), input, &id);
                 match answer {
                     Ok(body) => Reply { status: 200, headers: Vec::new(), body },
                     Err(error) => service.error(&error, &id),
@@ -305,15 +337,14 @@ impl World {
         operation: &str,
         request: &Request<Bytes>,
         form: Option<&Form>,
+        input: Option<&Value>,
         id: &str,
     ) -> Result<Body, AwsError> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if request.method() != http::Method::POST {
+        if input.is_none() && request.method() != http::Method::POST {
             return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
         }
-        if access_key(request).is_none() {
-            return Err(service.unsigned());
-        }
+        let Some(caller) = access_key(request) else { return Err(service.unsigned()) };
         if !service.operations().contains(&operation) {
             return Err(service.unknown(operation));
         }
@@ -322,7 +353,11 @@ impl World {
             (AwsService::Ec2, Some(form)) => return network::ec2(&self.services, operation, form, id).map(xml),
             (AwsService::Elb, Some(form)) => return network::elb(&self.services, operation, form, id).map(xml),
             (AwsService::CloudFormation, Some(form)) => return self.stacks.call(operation, form, id).map(xml),
+            (AwsService::Sts, Some(form)) => return identity::call(operation, form, caller, id).map(xml),
             _ => {}
+        }
+        if let Some(input) = input {
+            return self.functions.call(operation, input).map(Body::Json);
         }
         let content_type = header("content-type").unwrap_or_default();
         if content_type.split(';').next().map(str::trim) != Some(service.content_type()) {
@@ -341,8 +376,12 @@ impl World {
             AwsService::CodeBuild => Some(self.builds.call(self.now, operation, &body)?),
             AwsService::Logs => Some(logs::call(&self.builds, self.now, operation, &body)?),
             AwsService::Ecs => Some(self.services.call(self.now, operation, &body)?),
-            // Without a form there is no version that would have led here.
-            AwsService::Ec2 | AwsService::Elb | AwsService::CloudFormation => None,
+            AwsService::Events => Some(self.rules.call(operation, &body)?),
+            AwsService::Connections => Some(self.connections.call(operation, &body)?),
+            // Without a form there is no version that would have led here, and without a path no function.
+            AwsService::Ec2 | AwsService::Elb | AwsService::CloudFormation | AwsService::Sts | AwsService::Lambda => {
+                None
+            }
         };
         Ok(answer.map_or(Body::Empty, Body::Json))
     }

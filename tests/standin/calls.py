@@ -46,6 +46,11 @@ def is_moment(*values):
         check(abs(time.time() - value.timestamp()) < 7 * 86_400, f"{value!r} is not of these days")
 
 
+def is_recent(*values):
+    for value in values:
+        check(isinstance(value, datetime) and value.tzinfo is not None, f"{value!r} is no moment")
+
+
 def start(account, pipeline, commit, **more):
     override = {"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": commit}
     answer = account.codepipeline.start_pipeline_execution(name=pipeline, sourceRevisions=[override], **more)
@@ -584,6 +589,67 @@ def parameters_are_used(plain, full):
     deep = lambda: client.put_parameter(Name="/a" * 16, Value="v", Type="String")
     refused(client, "HierarchyLevelLimitExceededException", deep)
     refused(client, "ValidationException", lambda: client.get_parameters(Names=[f"/p{at}" for at in range(11)]))
+
+
+# ---- What the functions are set up as.
+
+
+@case
+def functions_are_described(plain, full):
+    """functions are described with their URL, its permissions, and what feeds them"""
+    client = plain.__dict__["lambda"]
+    resources = plain.cloudformation.list_stack_resources(StackName="pipehook")["StackResourceSummaries"]
+    physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    webhook, worker = physical["Webhook"], physical["Worker"]
+    configuration = client.get_function_configuration(FunctionName=worker)
+    check(configuration["Timeout"] == 30 and configuration["State"] == "Active", configuration)
+    check(configuration["Environment"]["Variables"]["PIPEHOOK_QUEUE_URL"] == physical["Queue"], configuration)
+    check(client.get_function_url_config(FunctionName=webhook)["AuthType"] == "NONE", "the URL is not public")
+    statements = json.loads(client.get_policy(FunctionName=webhook)["Policy"])["Statement"]
+    actions = {statement["Action"] for statement in statements}
+    check(actions == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}, statements)
+    (mapping,) = client.list_event_source_mappings(FunctionName=worker)["EventSourceMappings"]
+    is_recent(mapping["LastModified"])
+    check(mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"], mapping)
+    arn = mapping["EventSourceArn"]
+    check(not client.list_event_source_mappings(FunctionName=webhook, EventSourceArn=arn)["EventSourceMappings"], "fed")
+    check(client.get_function_recursion_config(FunctionName=worker)["RecursiveLoop"] == "Allow", "it is stopped")
+    check("ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=worker), "reserved")
+    for call in (client.get_function_configuration, client.get_function_url_config, client.get_policy):
+        refused(client, "ResourceNotFoundException", lambda call=call: call(FunctionName="nope"), status=404)
+    refused(client, "ResourceNotFoundException", lambda: client.get_policy(FunctionName=worker), status=404)
+
+
+@case
+def a_rule_is_described(plain, full):
+    """a rule of EventBridge is described with its pattern and its targets"""
+    client = plain.events
+    resources = plain.cloudformation.list_stack_resources(StackName="pipehook")["StackResourceSummaries"]
+    (name,) = (one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "PipelineEvents")
+    rule = client.describe_rule(Name=name)
+    check(rule["State"] == "ENABLED" and json.loads(rule["EventPattern"])["source"] == ["aws.codepipeline"], rule)
+    (target,) = client.list_targets_by_rule(Rule=name)["Targets"]
+    check(target["Arn"].endswith(":pipehook"), target)
+    refused(client, "ResourceNotFoundException", lambda: client.describe_rule(Name="nope"))
+    refused(client, "ResourceNotFoundException", lambda: client.list_targets_by_rule(Rule="nope"))
+
+
+@case
+def a_connection_is_described(plain, full):
+    """the connection that a source action names is available, and one that is not there is refused"""
+    stages = plain.codepipeline.get_pipeline(name="api")["pipeline"]["stages"]
+    arn = stages[0]["actions"][0]["configuration"]["ConnectionArn"]
+    found = plain.codeconnections.get_connection(ConnectionArn=arn)["Connection"]
+    check(found["ConnectionStatus"] == "AVAILABLE" and found["ConnectionArn"] == arn, found)
+    missing = lambda: plain.codeconnections.get_connection(ConnectionArn=arn[:-1] + "0")
+    refused(plain.codeconnections, "ResourceNotFoundException", missing)
+
+
+@case
+def who_asks_is_told(plain, full):
+    """who asks is told who it is"""
+    found = plain.sts.get_caller_identity()
+    check(found["Account"] == plain.place["account"] and found["Arn"].endswith(":user/driver"), found)
 
 
 @case

@@ -27,9 +27,24 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 
-AWS = {"codebuild", "codepipeline", "ec2", "ecs", "elbv2", "logs", "sqs", "ssm"}
+AWS = {
+    "codebuild",
+    "codeconnections",
+    "codepipeline",
+    "ec2",
+    "ecs",
+    "elbv2",
+    "events",
+    "lambda",
+    "logs",
+    "sqs",
+    "ssm",
+    "sts",
+}
 # The services whose protocols are a form and XML.
-QUERY = {"ec2", "elbv2"}
+QUERY = {"ec2", "elbv2", "sts"}
+# The services that speak REST. Their errors have the code in a header, which no journal holds.
+REST = {"lambda"}
 # Errors that any operation can answer and that models do not list.
 COMMON_ERRORS = {
     "AccessDenied",
@@ -66,6 +81,7 @@ QUERY_ERRORS = {
         "Throttling",
         "ValidationError",
     },
+    "sts": {"AccessDenied", "InternalFailure", "InvalidAction", "InvalidClientTokenId", "MissingAuthenticationToken", "Throttling"},
 }
 # The codes that SQS kept from its query protocol and that its JSON model does not list.
 SQS_ERRORS = {"InvalidAction", "InvalidParameterValue", "MissingParameter"}
@@ -265,6 +281,11 @@ def check_answer(service, operation, call):
                 yield f"answer: {json.dumps(answer)} where none is expected"
         else:
             yield from walk(operation.output_shape, answer, "answer")
+        return
+    if service in REST:
+        unknown = set(answer or {}) - {"Type", "Message"}
+        if unknown:
+            yield f"answer: unknown members of an error: {', '.join(sorted(unknown))}"
         return
     code = str((answer or {}).get("__type", "")).rpartition("#")[2]
     known = {shape.name for shape in operation.error_shapes} | COMMON_ERRORS

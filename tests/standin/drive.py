@@ -58,9 +58,15 @@ class Journal:
     def __init__(self):
         self.calls = []
         self.sent = None
+        self.asked = None
 
     def watch(self, client):
         service = client.meta.service_model.service_name
+
+        def asked(params, model, **_):
+            # A service that speaks REST is told in the path and the query, and not in a body.
+            rest = model.service_model.metadata["protocol"].startswith("rest")
+            self.asked = dict(params) if rest else None
 
         def sent(request, **_):
             self.sent = request.body
@@ -70,11 +76,12 @@ class Journal:
             self.calls.append({
                 "service": service,
                 "operation": operation_model.name,
-                "request": read(self.sent),
+                "request": read(self.sent) if self.asked is None else self.asked,
                 "status": response_dict["status_code"],
                 "response": read(body),
             })  # fmt: skip
 
+        client.meta.events.register("before-parameter-build.*.*", asked)
         client.meta.events.register("before-send.*.*", sent)
         client.meta.events.register("before-parse.*.*", got)
 

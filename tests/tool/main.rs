@@ -7,6 +7,7 @@ mod watching;
 
 mod acts;
 mod dlq;
+mod doctor;
 mod explain;
 mod lost_hour;
 mod replay;

@@ -108,7 +108,7 @@ impl WhichDeliveries {
 }
 
 /// The newest attempt of each delivery, the newest first.
-pub(super) fn newest_of_each(attempts: &[Attempt]) -> Vec<&Attempt> {
+pub(in crate::cli) fn newest_of_each(attempts: &[Attempt]) -> Vec<&Attempt> {
     let mut newest: BTreeMap<&str, &Attempt> = BTreeMap::new();
     for attempt in attempts {
         let known = newest.entry(&attempt.delivery).or_insert(attempt);

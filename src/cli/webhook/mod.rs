@@ -11,7 +11,8 @@ mod target;
 use clap::{Args, Subcommand};
 
 use super::Error;
-pub(super) use target::address;
+pub(super) use deliveries::newest_of_each;
+pub(super) use target::{address, leads_to_the_same};
 
 /// What `webhook` is told.
 #[derive(Debug, Args)]

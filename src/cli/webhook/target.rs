@@ -150,7 +150,7 @@ pub(super) async fn find(
 
 /// Whether two addresses lead to the same function: a slash at the end or the other of its paths makes no difference, and
 /// neither does the case of the host.
-fn leads_to_the_same(one: &str, other: &str) -> bool {
+pub(in crate::cli) fn leads_to_the_same(one: &str, other: &str) -> bool {
     let place = |text: &str| {
         let uri: Uri = text.parse().ok()?;
         let path = uri.path().trim_end_matches('/');

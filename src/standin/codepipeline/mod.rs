@@ -24,7 +24,7 @@ pub use spec::{ActionSpec, PipelineMode, PipelineSpec, PipelineType, StageSpec};
 pub use view::{ExecutionView, StageView};
 pub(crate) use work::{Begun, deployment_id};
 
-use super::account::{ACCOUNT, REGION};
+use super::account::{ACCOUNT, connection_arn};
 use super::ids::Ids;
 use crate::domain::time::Timestamp;
 
@@ -43,10 +43,7 @@ impl Release {
     fn wire(self) -> (&'static str, String) {
         match self {
             Self::StartPipelineExecution => ("StartPipelineExecution", format!("arn:aws:iam::{ACCOUNT}:user/deployer")),
-            Self::WebhookV2 => {
-                let connection = "connection/5f2c8d1e-0000-4000-8000-000000000001";
-                ("WebhookV2", format!("arn:aws:codeconnections:{REGION}:{ACCOUNT}:{connection}"))
-            }
+            Self::WebhookV2 => ("WebhookV2", connection_arn()),
             Self::CreatePipeline => ("CreatePipeline", format!("arn:aws:iam::{ACCOUNT}:user/deployer")),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::standin::account::{ACCOUNT, REGION};
+use crate::standin::account::connection_arn;
 
 /// The pipeline type, which decides what the pipeline can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,8 @@ impl ActionSpec {
 
     /// A source action that follows a GitHub repository through a connection.
     pub fn github_source(name: &str, repository: &str, branch: &str) -> Self {
-        let connection =
-            format!("arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/5f2c8d1e-0000-4000-8000-000000000001");
         Self::new(name, "Source", "CodeStarSourceConnection")
-            .with("ConnectionArn", &connection)
+            .with("ConnectionArn", &connection_arn())
             .with("FullRepositoryId", repository)
             .with("BranchName", branch)
             .with("DetectChanges", "false")

@@ -61,6 +61,11 @@ impl Ecs {
         self.services.push(Service::new(spec, self.now.before(AGE), ids));
     }
 
+    /// Deletes a service.
+    pub fn remove(&mut self, cluster: &str, name: &str) {
+        self.services.retain(|service| service.spec.cluster != cluster || service.spec.name != name);
+    }
+
     /// Creates what a pipeline deploys to where it does not exist.
     pub(crate) fn ensure(&mut self, cluster: &str, name: &str) {
         let spec = ServiceSpec::new(cluster, name);

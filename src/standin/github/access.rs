@@ -95,7 +95,7 @@ impl GitHub {
     pub(super) fn identify(&mut self, now: Timestamp, token: Option<&str>) -> Result<Caller, Box<Reply>> {
         let Some(token) = token else { return Err(Box::new(refuse(401, "Requires authentication"))) };
         let quota = self.quota;
-        let (caller, meter) = if let Some(known) = self.tokens.get_mut(token).filter(|known| !known.revoked) {
+        let (caller, meter) = if let Some(known) = self.tokens.get_mut(token).filter(|known| known.is_good(now)) {
             let is_fine_grained = token.starts_with("github_pat_");
             let access = Access {
                 login: known.login.clone(),

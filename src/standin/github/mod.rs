@@ -134,7 +134,14 @@ struct Token {
     /// The repositories that it sees; `None` for all.
     repositories: Option<BTreeSet<u64>>,
     revoked: bool,
+    expires: Option<Timestamp>,
     meter: Meter,
+}
+
+impl Token {
+    fn is_good(&self, now: Timestamp) -> bool {
+        !self.revoked && self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 #[derive(Debug)]
@@ -155,6 +162,8 @@ struct Repository {
 impl Repository {
     fn has_commit(&self, sha: &str) -> bool {
         let looks_right = sha.len() == 40 && sha.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+        // Git's own name for no object.
+        let looks_right = looks_right && sha.chars().any(|c| c != '0');
         !self.tag_objects.contains(sha) && (self.commits.contains(sha) || (self.any_commit && looks_right))
     }
 
@@ -263,6 +272,7 @@ impl GitHub {
                 permission: Permission::Write,
                 repositories: None,
                 revoked: false,
+                expires: None,
                 meter: Meter::default(),
             },
         );
@@ -288,6 +298,13 @@ impl GitHub {
     pub fn revoke(&mut self, token: &str) {
         if let Some(token) = self.tokens.get_mut(token) {
             token.revoked = true;
+        }
+    }
+
+    /// Gives a token an end, from which on it is bad; GitHub tells of it on every answer.
+    pub fn let_expire(&mut self, token: &str, at: Timestamp) {
+        if let Some(token) = self.tokens.get_mut(token) {
+            token.expires = Some(at);
         }
     }
 

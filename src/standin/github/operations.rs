@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Caller};
 use super::route::{Endpoint, Named, Route};
-use super::{GitHub, HookOwner, Repository};
+use super::{GitHub, HookOwner, Repository, view};
 use crate::domain::time::Timestamp;
 use crate::standin::moment;
 use crate::standin::wire::Reply;
@@ -138,6 +138,10 @@ impl GitHub {
                 reply = reply.with(name, value.to_string());
             }
         }
+        let expires = token.and_then(|token| self.tokens.get(token)?.expires);
+        if let Some(expires) = expires {
+            reply = reply.with("github-authentication-token-expiration", moment::spaced(expires));
+        }
         reply.with("x-ratelimit-resource", "core").with("date", moment::http(now))
     }
 
@@ -161,6 +165,13 @@ impl GitHub {
             (Caller::App(app), Endpoint::CreateInstallationToken(id)) => {
                 return Ok(self.create_installation_token(now, app, *id, ask.body, base));
             }
+            (Caller::App(app), Endpoint::App) => return Ok(Reply::json(200, self.show_app(app, base))),
+            (Caller::Access(access), Endpoint::User) => {
+                return match access.app {
+                    None => Ok(Reply::json(200, view::public_user(base, &access.login))),
+                    Some(_) => refused(403, "Resource not accessible by integration"),
+                };
+            }
             (Caller::App(app), Endpoint::AppHook) => return Ok(self.app_hook_config(app)),
             (Caller::App(app), Endpoint::ListDeliveries(None)) => {
                 return Ok(self.list_deliveries(ask, &Query::parse(ask.query), &HookOwner::App(app), None));
@@ -175,6 +186,7 @@ impl GitHub {
                 _,
                 Endpoint::Installation
                 | Endpoint::CreateInstallationToken(_)
+                | Endpoint::App
                 | Endpoint::AppHook
                 | Endpoint::ListDeliveries(None)
                 | Endpoint::GetDelivery(None, _)
@@ -233,9 +245,12 @@ impl GitHub {
             Endpoint::ListDeliveries(hook) => self.list_deliveries(ask, query, &self.owner(at), *hook),
             Endpoint::GetDelivery(hook, id) => self.get_delivery(ask.now, &self.owner(at), *hook, *id),
             Endpoint::Redeliver(hook, id) => self.redeliver(ask.now, &self.owner(at), *hook, *id),
-            Endpoint::Installation | Endpoint::CreateInstallationToken(_) | Endpoint::AppHook | Endpoint::Unknown => {
-                refuse(404, "Not Found")
-            }
+            Endpoint::Installation
+            | Endpoint::CreateInstallationToken(_)
+            | Endpoint::User
+            | Endpoint::App
+            | Endpoint::AppHook
+            | Endpoint::Unknown => refuse(404, "Not Found"),
         }
     }
 

@@ -56,6 +56,10 @@ pub(super) enum Endpoint {
     Redeliver(Option<u64>, u64),
     /// An App's webhook.
     AppHook,
+    /// Whose token it is.
+    User,
+    /// Which App it is.
+    App,
     Unknown,
 }
 
@@ -86,7 +90,9 @@ impl Endpoint {
             | Self::ListDeliveries(None)
             | Self::GetDelivery(None, _)
             | Self::Redeliver(None, _)
-            | Self::AppHook => return None,
+            | Self::AppHook
+            | Self::User
+            | Self::App => return None,
         })
     }
 }
@@ -112,6 +118,12 @@ pub(crate) fn route(method: &Method, path: &str) -> Route {
             Ok(id) => (Named::Id(id), "/repositories/{id}", rest),
             Err(_) => return unknown(),
         },
+        ["user"] if method == Method::GET => {
+            return Route { operation: "GET /user".to_owned(), endpoint: Endpoint::User, ..unknown() };
+        }
+        ["app"] if method == Method::GET => {
+            return Route { operation: "GET /app".to_owned(), endpoint: Endpoint::App, ..unknown() };
+        }
         ["app", "installations", id, "access_tokens"] if method == Method::POST => match id.parse() {
             Ok(id) => {
                 let operation = "POST /app/installations/{installation_id}/access_tokens".to_owned();

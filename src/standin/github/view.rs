@@ -91,6 +91,22 @@ pub(super) fn user(base: &str, login: &str) -> Value {
     })
 }
 
+/// A person as everybody sees them, and who asks for themselves with a token that reads no profile.
+pub(super) fn public_user(base: &str, login: &str) -> Value {
+    let mut shown = user(base, login);
+    for member in ["name", "company", "location", "email", "hireable", "bio"] {
+        shown[member] = Value::Null;
+    }
+    for member in ["public_repos", "public_gists", "followers", "following"] {
+        shown[member] = json!(0);
+    }
+    shown["blog"] = json!("");
+    for member in ["created_at", "updated_at"] {
+        shown[member] = json!("2011-01-25T18:44:36Z");
+    }
+    shown
+}
+
 /// The addresses that a repository's description names, each with what follows the repository's own address.
 const ADDRESSES: &[(&str, &str)] = &[
     ("archive_url", "/{archive_format}{/ref}"),

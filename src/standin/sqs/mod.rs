@@ -26,13 +26,14 @@ pub struct QueueSpec {
     visibility: Duration,
     retention: Duration,
     redrive: Option<(String, u32)>,
+    policy: Option<String>,
 }
 
 impl QueueSpec {
     /// A standard queue with the service's defaults: 30 s of visibility timeout, four days of retention, no redrive.
     pub fn new(name: &str) -> Self {
         let (visibility, retention) = (Duration::from_secs(30), Duration::from_secs(4 * 86_400));
-        Self { name: name.to_owned(), visibility, retention, redrive: None }
+        Self { name: name.to_owned(), visibility, retention, redrive: None, policy: None }
     }
 
     /// How long a received message stays invisible.
@@ -50,6 +51,12 @@ impl QueueSpec {
     /// The queue to which a message goes that was received `max_receive_count` times and is received once more.
     pub fn redrive(mut self, dead_letter_queue: &str, max_receive_count: u32) -> Self {
         self.redrive = Some((dead_letter_queue.to_owned(), max_receive_count));
+        self
+    }
+
+    /// Who else may use it, as a policy of IAM. It is told to who asks, and nobody is held to it.
+    pub fn policy(mut self, policy: &str) -> Self {
+        self.policy = Some(policy.to_owned());
         self
     }
 }
@@ -147,6 +154,11 @@ pub struct Sqs {
 impl Sqs {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
         Self { queues: BTreeMap::new(), tasks: Vec::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
+    }
+
+    /// Deletes a queue with what lies in it.
+    pub fn delete_queue(&mut self, name: &str) {
+        self.queues.remove(name);
     }
 
     /// Creates a queue, or changes the settings of the one that has this name.

@@ -198,6 +198,7 @@ impl Sqs {
             let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": max});
             all.push(("RedrivePolicy", policy.to_string()));
         }
+        all.extend(queue.spec.policy.clone().map(|policy| ("Policy", policy)));
         let wanted = |name: &str| asked.contains(&"All") || asked.contains(&name);
         let shown: Map<String, Value> =
             all.into_iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.into(), json!(value))).collect();

@@ -63,6 +63,18 @@ struct Hook {
 }
 
 impl Hook {
+    fn view(&self) -> HookView {
+        HookView {
+            id: self.id,
+            active: self.active,
+            events: self.events.clone(),
+            url: self.config.url.clone(),
+            content_type: self.config.content_type,
+            insecure_ssl: self.config.insecure_ssl.clone(),
+            secret: self.config.secret.clone(),
+        }
+    }
+
     fn hears(&self, event: &str) -> bool {
         self.active && self.events.iter().any(|own| own == event || own == "*")
     }
@@ -180,16 +192,17 @@ impl GitHub {
     /// The webhooks of a repository.
     pub fn hooks(&self, repository: &str) -> Vec<HookView> {
         let Some(at) = self.position(repository) else { return Vec::new() };
-        let view = |hook: &Hook| HookView {
-            id: hook.id,
-            active: hook.active,
-            events: hook.events.clone(),
-            url: hook.config.url.clone(),
-            content_type: hook.config.content_type,
-            insecure_ssl: hook.config.insecure_ssl.clone(),
-            secret: hook.config.secret.clone(),
-        };
-        self.hooks.of(self.owner(at)).map(view).collect()
+        self.hooks.of(self.owner(at)).map(Hook::view).collect()
+    }
+
+    /// Somebody changes a webhook on GitHub's pages. Its id stays as it is.
+    pub fn change_hook(&mut self, id: u64, change: impl FnOnce(&mut HookView)) {
+        let Some(hook) = self.hooks.hooks.get_mut(&id) else { return };
+        let mut view = hook.view();
+        change(&mut view);
+        let HookView { active, events, url, content_type, insecure_ssl, secret, .. } = view;
+        (hook.active, hook.events) = (active, events);
+        hook.config = Config { url, content_type, secret, insecure_ssl };
     }
 
     /// Every attempt of every delivery that GitHub still knows, oldest first.

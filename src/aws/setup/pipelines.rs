@@ -1,0 +1,131 @@
+//! CodePipeline: how a pipeline is declared.
+
+use std::collections::HashMap;
+
+use aws_config::SdkConfig;
+use aws_sdk_codepipeline::Client;
+use aws_sdk_codepipeline::types::{ActionCategory, ActionDeclaration, PipelineType};
+
+use super::found;
+use crate::aws::unread::{Unread, sort};
+
+/// A pipeline, as far as a route can be wrong about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pipeline {
+    /// Whether its executions can be pinned to a commit, and take variables.
+    pub(crate) is_v2: bool,
+    pub(crate) sources: Vec<Source>,
+    /// The services that it deploys to: cluster and name.
+    pub(crate) services: Vec<(String, String)>,
+    /// The variables that it declares, and whether each has a default.
+    pub(crate) variables: Vec<(String, bool)>,
+}
+
+/// A source action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    /// `CodeStarSourceConnection` for a connection to GitHub.
+    pub(crate) provider: String,
+    /// `OWNER/NAME`; `None` where it does not say.
+    pub(crate) repository: Option<String>,
+    pub(crate) connection: Option<String>,
+    /// Whether CodePipeline itself starts the pipeline where something is pushed.
+    pub(crate) starts_by_itself: bool,
+}
+
+/// A pipeline by its name; `None` where there is none.
+///
+/// # Errors
+/// Where it can't be read.
+pub(crate) async fn pipeline(sdk_config: &SdkConfig, name: &str) -> Result<Option<Pipeline>, Unread> {
+    let answer = Client::new(sdk_config).get_pipeline().name(name).send().await;
+    let Some(answer) = found(answer.map_err(sort))? else { return Ok(None) };
+    let declared = answer.pipeline.ok_or_else(|| Unread::ForNow("the answer holds no pipeline".to_owned()))?;
+    let triggered: Vec<&str> = declared
+        .triggers()
+        .iter()
+        .filter_map(|trigger| Some(trigger.git_configuration.as_ref()?.source_action_name.as_str()))
+        .collect();
+    let actions = || declared.stages().iter().flat_map(|stage| stage.actions());
+    let is = |action: &ActionDeclaration, category: &ActionCategory| {
+        action.action_type_id.as_ref().is_some_and(|kind| kind.category == *category)
+    };
+    let services = actions().filter(|action| provider(action) == "ECS").filter_map(|action| {
+        let settings = action.configuration.as_ref()?;
+        Some((settings.get("ClusterName")?.clone(), settings.get("ServiceName")?.clone()))
+    });
+    let variable = |variable: &aws_sdk_codepipeline::types::PipelineVariableDeclaration| {
+        (variable.name.clone(), variable.default_value.is_some())
+    };
+    Ok(Some(Pipeline {
+        is_v2: declared.pipeline_type == Some(PipelineType::V2),
+        sources: actions()
+            .filter(|action| is(action, &ActionCategory::Source))
+            .map(|action| source(action, &triggered))
+            .collect(),
+        services: services.collect(),
+        variables: declared.variables().iter().map(variable).collect(),
+    }))
+}
+
+fn provider(action: &ActionDeclaration) -> &str {
+    action.action_type_id.as_ref().map(|kind| kind.provider.as_str()).unwrap_or_default()
+}
+
+fn source(action: &ActionDeclaration, triggered: &[&str]) -> Source {
+    let none = HashMap::new();
+    let settings = action.configuration.as_ref().unwrap_or(&none);
+    let setting = |key: &str| settings.get(key).map(String::as_str);
+    // A pipeline with triggers detects changes by these alone. Both settings are on unless they say otherwise.
+    let detects = match provider(action) {
+        "CodeStarSourceConnection" => setting("DetectChanges") != Some("false"),
+        _ => setting("PollForSourceChanges") != Some("false"),
+    };
+    let of_first_version = || Some(format!("{}/{}", setting("Owner")?, setting("Repo")?));
+    Source {
+        name: action.name.clone(),
+        provider: provider(action).to_owned(),
+        repository: setting("FullRepositoryId").map(str::to_owned).or_else(of_first_version),
+        connection: setting("ConnectionArn").map(str::to_owned),
+        starts_by_itself: triggered.contains(&action.name.as_str()) || (triggered.is_empty() && detects),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_codepipeline::types::{ActionOwner, ActionTypeId};
+
+    use super::*;
+
+    fn read(provider: &str, settings: &[(&str, &str)], triggered: &[&str]) -> Source {
+        let kind = ActionTypeId::builder().category(ActionCategory::Source).owner(ActionOwner::Aws);
+        let kind = kind.provider(provider).version("1").build().unwrap();
+        let action = settings
+            .iter()
+            .fold(ActionDeclaration::builder(), |action, (key, value)| action.configuration(*key, *value));
+        source(&action.name("Source").action_type_id(kind).build().unwrap(), triggered)
+    }
+
+    #[test]
+    fn changes_are_detected_unless_they_are_not_to_be() {
+        let of_connection = |settings: &[(&str, &str)], triggered: &[&str]| {
+            read("CodeStarSourceConnection", settings, triggered).starts_by_itself
+        };
+        assert!(of_connection(&[], &[]));
+        assert!(of_connection(&[("DetectChanges", "true")], &[]));
+        assert!(!of_connection(&[("DetectChanges", "false")], &[]));
+        // Triggers take the setting's place.
+        assert!(of_connection(&[("DetectChanges", "false")], &["Source"]));
+        assert!(!of_connection(&[], &["Other"]));
+    }
+
+    #[test]
+    fn an_action_from_before_connections_names_its_repository_in_two_parts() {
+        let settings = [("Owner", "octo-org"), ("Repo", "node-server"), ("PollForSourceChanges", "false")];
+        let source = read("GitHub", &settings, &[]);
+        assert_eq!(source.repository.as_deref(), Some("octo-org/node-server"));
+        assert!(!source.starts_by_itself);
+        assert_eq!(read("S3", &[], &[]).repository, None);
+    }
+}
