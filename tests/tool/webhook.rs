@@ -303,7 +303,7 @@ async fn githubs_rate_limit_is_waited_for_and_said() {
     let limit = Fault::SecondaryLimit { status: 403, retry_after: Some(1) };
     desk.scene.local.world().faults().next("github", &attempts, 1, limit);
     insta::assert_snapshot!(desk.run(&["webhook", "redeliver"]).await, @"
-    1 delivery had failed in the last 1 d
+    1 delivery had failed in the last 24 h
       1 delivered again, 1 accepted
     --- standard error
     GitHub asks to wait for 1 s: 403 You have exceeded a secondary rate limit.
@@ -358,7 +358,7 @@ async fn a_github_that_goes_away_in_the_middle_leaves_the_rest_for_the_next_time
     desk.scene.local.world().faults().clear();
     desk.delivered().await;
     insta::assert_snapshot!(desk.run(&redeliver).await, @"
-    3 deliveries had failed in the last 1 d
+    3 deliveries had failed in the last 24 h
       3 delivered again, 3 accepted
     ");
     desk.scene.run().await;

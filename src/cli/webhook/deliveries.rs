@@ -25,21 +25,19 @@ use crate::github::{Attempt, Attempts, DeliveriesOf, GitHub};
                   GitHub tells of the past 3 days (a GitHub Enterprise Server of 7). Times are GitHub's, in UTC.\n\
                   Exits with 0 whether or not something has failed, and with 1 where GitHub can't be asked.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    which: WhichDeliveries,
     /// Only those whose newest attempt the webhook did not accept
     #[arg(long)]
     failed: bool,
     /// Print JSON, a line for each
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    which: WhichDeliveries,
 }
 
 /// Whose deliveries, and from when on.
 #[derive(Args, Debug)]
 pub(super) struct WhichDeliveries {
-    #[command(flatten)]
-    target: TargetArguments,
     /// How far back, as in 30m, 3h or 2d
     #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = since)]
     pub(super) since: Duration,
@@ -50,6 +48,8 @@ pub(super) struct WhichDeliveries {
     /// them
     #[arg(long, value_name = "SOURCE", value_parser = SourceParser, requires = "app")]
     app_from: Option<SecretSource>,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 /// A webhook whose deliveries are meant, as people call it.

@@ -31,8 +31,6 @@ const PING_PATIENCE: Duration = Duration::from_secs(30);
                   takes away what a change leaves out. While the secret is rotated, GitHub gets the first line.\n\
                   Exits with 0 once the webhook has accepted a ping, and with 1 where it has not.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    target: TargetArguments,
     /// Where the secret is: env:NAME, file:PATH, ssm:NAME, or - for standard input; without it, where the stack has it
     #[arg(long, value_name = "SOURCE", value_parser = SourceParser)]
     secret_from: Option<SecretSource>,
@@ -45,6 +43,8 @@ pub(super) struct Arguments {
     /// Print JSON, a line for each repository
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 /// What has become of a repository's webhook.

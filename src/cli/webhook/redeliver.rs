@@ -35,8 +35,6 @@ const MOST_UNANSWERED: usize = 3;
                   delivered twice starts once, so it may be run again at any time, and goes on where it was stopped.\n\
                   Exits with 0 once all of them were accepted, and with 1 where some were not.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    which: WhichDeliveries,
     /// Only say what would be delivered again
     #[arg(long)]
     dry_run: bool,
@@ -47,6 +45,8 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    which: WhichDeliveries,
 }
 
 /// A delivery that is to be delivered again.

@@ -17,8 +17,6 @@ use crate::cli::confirm;
                   GitHub forgets with it what it could not deliver: redeliver first.\n\
                   Exits with 0 where nothing is left that leads to pipehook, and with 1 where it could not be removed.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    target: TargetArguments,
     /// Only the webhook of this id, of several that lead there
     #[arg(long, value_name = "ID")]
     id: Option<u64>,
@@ -28,6 +26,8 @@ pub(super) struct Arguments {
     /// Print JSON, a line for each webhook that was removed
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 impl Arguments {

@@ -24,11 +24,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
                   Nothing is changed. Exits with 0 where the webhook of each repository is as it must be, and with 1 where \
                   one is missing, wrong, or answers with failures.")]
 pub(super) struct Arguments {
-    #[command(flatten)]
-    target: TargetArguments,
     /// Print JSON, a line for each repository
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 /// How a repository's webhooks stand.
