@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
-use aws_sdk_ssm::error::DisplayErrorContext;
+use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use tokio::sync::Mutex;
 
 use crate::aws::own_retries;
@@ -209,7 +209,7 @@ impl SettingsStore {
         }
         let call = self.client.get_parameters().set_names(Some(names.iter().map(|name| (*name).clone()).collect()));
         let answer = call.with_decryption(true).send().await;
-        let answer = answer.map_err(|error| SettingsError::Ssm(DisplayErrorContext(&error).to_string()))?;
+        let answer = answer.map_err(|error| SettingsError::Ssm(in_words(&error)))?;
         let mut values = HashMap::new();
         for parameter in answer.parameters.unwrap_or_default() {
             let Some(value) = parameter.value.map(Secret::new) else {
@@ -226,5 +226,17 @@ impl SettingsStore {
             Some(missing) => Err(SettingsError::NoParameter(missing.clone())),
             None => Ok(values),
         }
+    }
+}
+
+/// What SSM says, where it says something; what else happened is told with all its causes.
+fn in_words<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: fmt::Debug,
+{
+    match error.as_service_error().map(|error| (error.code(), error.message())) {
+        Some((Some(code), Some(message))) => format!("{code}: {message}"),
+        _ => DisplayErrorContext(error).to_string(),
     }
 }

@@ -142,7 +142,7 @@ impl Error {
 }
 
 /// What a person can do about a refusal of AWS's; nothing where there is no more to say than AWS did.
-fn mending(cause: &str) -> &'static str {
+pub(super) fn mending(cause: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
     if says(&["ExpiredToken", "RequestExpired"]) {
         "; the session has expired: sign in again, as with `aws sso login`"

@@ -5,3 +5,4 @@ mod common;
 mod scene;
 
 mod explain;
+mod serve;
