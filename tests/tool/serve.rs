@@ -256,6 +256,52 @@ async fn told_twice_it_ends_at_once_and_what_it_was_at_is_done_by_the_next_one()
 }
 
 #[tokio::test]
+async fn what_is_not_over_within_the_grace_is_left_on_the_queue() {
+    let desk = desk().await;
+    let served = Served::start(&desk, &["--grace", "1s"]).await;
+    let never = Fault::Delay(Duration::from_secs(3600));
+    desk.scene.local.world().faults().next("codepipeline", "StartPipelineExecution", 1, never);
+    let sha = served.push("Answer health checks").await;
+    eventually("the start", || desk.scene.calls("StartPipelineExecution") >= 1).await;
+    served.signal("-TERM");
+    assert_eq!(served.end().await, (Some(0), String::new()));
+    assert_eq!(desk.scene.local.world().queues().bodies(QUEUE).len(), 1);
+
+    let _next = Served::start(&desk, &["--only", "worker"]).await;
+    desk.scene.wait(VISIBILITY);
+    eventually("the message comes back", || !desk.scene.follow_messages().is_empty()).await;
+    to_the_end(&desk.scene).await;
+    desk.scene.assert_truth();
+    assert_eq!(desk.scene.executions(), [(sha, "Succeeded")]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_deleted_comes_again_and_starts_nothing_twice() {
+    let desk = desk().await;
+    let served = Served::start(&desk, &[]).await;
+    // Three attempts of a call, and one more call.
+    desk.scene.local.world().faults().next("sqs", "DeleteMessageBatch", 4, Fault::ServerError);
+    let sha = served.push("Answer health checks").await;
+    let is_left = |scene: &Scene| !scene.local.world().queues().in_flight(scene.now(), QUEUE).is_empty();
+    eventually("the start", || !desk.scene.executions().is_empty()).await;
+    eventually("a deletion that works", || !is_left(&desk.scene)).await;
+    assert!(served.lines("messages that are done").is_empty());
+
+    desk.scene.local.world().faults().add("sqs", "DeleteMessageBatch", When::Always, Fault::ServerError);
+    let second = served.push("Rewrite the router").await;
+    served.hears("messages that are done could not be deleted").await;
+    desk.scene.local.world().faults().clear();
+    desk.scene.wait(VISIBILITY);
+    eventually("the message comes back and is deleted", || !is_left(&desk.scene)).await;
+    to_the_end(&desk.scene).await;
+    let mut commits: Vec<_> = desk.scene.executions().into_iter().map(|(commit, _)| commit).collect();
+    commits.sort();
+    let mut pushed = [sha, second];
+    pushed.sort();
+    assert_eq!(commits, pushed);
+}
+
+#[tokio::test]
 async fn what_the_last_poll_brings_is_still_done() {
     let desk = desk().await;
     let served = Served::start(&desk, &["--only", "worker", "--workers", "1"]).await;

@@ -60,6 +60,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let local = Arc::new(local);
     let port = if port == 0 { 0 } else { port + 1 };
     let functions = Functions::start(port, local.clone(), pace).await.map_err(|cause| Error::Port { port, cause })?;
+    local.put_webhook_url(&functions.webhook_url());
     local.put_config(&routes.with_api_url(&local.server().github_api_url()));
     routes.set_up(&mut local.world());
     // The files lie there as long as this lives.

@@ -6,7 +6,7 @@ use super::super::account::Account;
 use crate::cli::Error;
 use crate::settings::Function;
 
-/// The functions' variables, as DESIGN names them for Lambda.
+/// The functions' variables, as the template sets them on Lambda.
 pub(super) struct Environment {
     found: HashMap<String, String>,
     pub(super) queue_url: String,

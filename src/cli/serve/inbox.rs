@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_lambda_events::encodings::Base64Data;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Builder;
@@ -154,6 +155,11 @@ impl Inbox {
 fn attribute(value: aws_sdk_sqs::types::MessageAttributeValue) -> SqsMessageAttribute {
     let mut attribute = SqsMessageAttribute::default();
     attribute.string_value = value.string_value;
+    attribute.binary_value = value.binary_value.map(|bytes| {
+        let mut binary = Base64Data::default();
+        *binary = bytes.into_inner();
+        binary
+    });
     attribute.data_type = Some(value.data_type);
     attribute
 }
