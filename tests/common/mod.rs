@@ -84,7 +84,8 @@ impl Scene {
     }
 
     async fn set_up(routes: &str, github_token: &str, pipeline: PipelineSpec) -> Self {
-        Self::set_up_at(Timestamp::from_millis(1_769_292_000_000), routes, github_token, pipeline).await
+        let then = Timestamp::from_millis(1_769_292_000_000);
+        Box::pin(Self::set_up_at(then, routes, github_token, pipeline)).await
     }
 
     async fn set_up_at(now: Timestamp, routes: &str, github_token: &str, pipeline: PipelineSpec) -> Self {
