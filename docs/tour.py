@@ -14,6 +14,7 @@ import difflib
 import hashlib
 import hmac
 import html
+import itertools
 import json
 import os
 import re
@@ -42,7 +43,7 @@ environment = "staging"
 repository = "octo-org/node-server"
 branches = []
 tags = ["v*"]
-pipeline = "node-server-production"
+pipeline = "production"
 environment = "production"
 """
 
@@ -255,17 +256,28 @@ def spans(line):
 
 
 def rows(line):
-    """The rows of a line, as pieces of text with their classes."""
-    row, room, folded = [], WIDTH, False
-    for text, classes in spans(line):
-        while text:
-            row.append((text[:room], classes))
-            text, room = text[room:], room - len(text[:room])
-            if room == 0 and text:
-                yield row
-                row, room, folded = [("    ", "")], WIDTH - 4, True
-    if row or not folded:
+    """The rows of a line, broken between words where it is too long, as pieces of text with their classes."""
+    letters = [(letter, classes) for text, classes in spans(line) for letter in text]
+    indent = []
+    while True:
+        room = WIDTH - len(indent)
+        cut = len(letters)
+        if cut > room:
+            blanks = [at for at in range(1, room + 1) if letters[at][0] == " "]
+            cut = blanks[-1] if blanks else room
+        row = [("".join(letter for letter, _ in run), classes) for classes, run in runs(indent + letters[:cut])]
         yield row
+        letters = letters[cut:]
+        while letters and letters[0][0] == " ":
+            letters.pop(0)
+        if not letters:
+            return
+        indent = [(" ", "")] * 4
+
+
+def runs(letters):
+    """Letters that stand together and look the same."""
+    return itertools.groupby(letters, key=lambda letter: letter[1])
 
 
 STYLE = """\
@@ -289,12 +301,12 @@ def svg(pieces):
         for line in output.split("\n"):
             lines.extend(rows(line))
     height, width = 20, 7.85
+    right, bottom = round(WIDTH * width) + 32, len(lines) * height + 32
     written = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" '
-        f'viewBox="0 0 {WIDTH * width + 32:.0f} {len(lines) * height + 32}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="title" viewBox="0 0 {right} {bottom}">',
         '<title id="title">The tool of pipehook in a terminal; docs/tour.md has it as text</title>',
         f"<style>{STYLE}</style>",
-        '<rect class="back" x="0.5" y="0.5" width="99.9%" height="99.9%" rx="8"/>',
+        f'<rect class="back" x="0.5" y="0.5" width="{right - 1}" height="{bottom - 1}" rx="8"/>',
     ]
     for number, line in enumerate(lines):
         if line:

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use pipehook::local::{QUEUE, sample, signed_request};
-use pipehook::standin::{Fault, When};
+use pipehook::local::{DEAD_LETTERS, QUEUE, sample, signed_request};
+use pipehook::standin::{Fault, QueueSpec, When};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -507,6 +507,21 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
     For more information, try '--help'.
     --- exit code 2
     ");
+}
+
+#[tokio::test]
+async fn a_queue_that_can_not_feed_a_worker_is_refused_and_one_without_dead_letters_warned_of() {
+    let desk = desk().await;
+    let short = QueueSpec::new(QUEUE).visibility(Duration::from_secs(20)).redrive(DEAD_LETTERS, 5);
+    desk.scene.local.world().queues().create(short);
+    insta::assert_snapshot!(fails(&desk, |_| ()).await, @"
+    --- standard error
+    pipehook: the queue SERVER/123456789012/pipehook can't feed the worker: its visibility timeout is 20 s, and must be longer than the 23 s that a batch may take
+    --- exit code 1
+    ");
+    desk.scene.local.world().queues().create(QueueSpec::new(QUEUE).visibility(VISIBILITY));
+    let served = Served::start(&desk, &[]).await;
+    assert_eq!(served.lines("the queue has no dead-letter queue").len(), 1);
 }
 
 #[tokio::test]

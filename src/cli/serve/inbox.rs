@@ -35,6 +35,8 @@ pub(super) struct Nature {
     pub(super) arn: String,
     /// How long a message that was received is hidden from others.
     pub(super) visibility: Option<Duration>,
+    /// Whether what can't be handled gets out of its way, some day.
+    pub(super) has_dead_letters: bool,
 }
 
 impl Inbox {
@@ -63,12 +65,14 @@ impl Inbox {
     /// # Errors
     /// Where there is no such queue, its attributes may not be read, or there is no answer.
     pub(super) async fn nature(&self) -> Result<Nature, Unread> {
-        let wanted = [QueueAttributeName::QueueArn, QueueAttributeName::VisibilityTimeout];
+        use QueueAttributeName::{QueueArn, RedrivePolicy, VisibilityTimeout};
+        let wanted = [QueueArn, VisibilityTimeout, RedrivePolicy];
         let call = self.calls.get_queue_attributes().queue_url(&self.url).set_attribute_names(Some(wanted.into()));
         let attributes = call.send().await.map_err(sort)?.attributes.unwrap_or_default();
-        let seconds = attributes.get(&QueueAttributeName::VisibilityTimeout).and_then(|seconds| seconds.parse().ok());
-        let arn = attributes.get(&QueueAttributeName::QueueArn).cloned().unwrap_or_default();
-        Ok(Nature { arn, visibility: seconds.map(Duration::from_secs) })
+        let seconds = attributes.get(&VisibilityTimeout).and_then(|seconds| seconds.parse().ok());
+        let arn = attributes.get(&QueueArn).cloned().unwrap_or_default();
+        let has_dead_letters = attributes.contains_key(&RedrivePolicy);
+        Ok(Nature { arn, visibility: seconds.map(Duration::from_secs), has_dead_letters })
     }
 
     /// Waits for messages, up to `max` of them and for so many whole seconds; none is no error.

@@ -45,10 +45,9 @@ use ready::Readiness;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pipehook serve                                       beside a tunnel that leads to http://127.0.0.1:8080
-  pipehook serve --listen 0.0.0.0:8080                 in a container, behind a load balancer
-  pipehook serve --only worker --workers 8             on a machine that nothing from outside reaches
-  PIPEHOOK_CONFIG=\"$(cat pipehook.toml)\" pipehook serve  with a configuration of your own
+  pipehook serve                             beside a tunnel that leads to http://127.0.0.1:8080
+  pipehook serve --listen 0.0.0.0:8080       in a container, behind a load balancer
+  pipehook serve --only worker --workers 8   on a machine that nothing from outside reaches
 
 Configuration, secret, token and queue come from the functions' variables (PIPEHOOK_CONFIG, PIPEHOOK_CONFIG_PARAMETER, …),
 and where these are not set, from the stack. It speaks plain HTTP. GET /healthz is 200 while it runs; GET /readyz is 200
@@ -203,6 +202,12 @@ async fn queue(account: &Account, environment: &Environment, times: Times) -> Re
     let url = environment.queue_url.clone();
     let inbox = Inbox::new(account.sdk_config(), url.clone(), times.poll);
     let nature = inbox.nature().await.map_err(|unread| Error::aws(format!("read the queue {url}"), unread))?;
+    if !nature.has_dead_letters {
+        tracing::warn!(
+            queue = url,
+            "the queue has no dead-letter queue: a message that can't be read comes back for days"
+        );
+    }
     // As Lambda has it of an event source mapping: what comes back while it is worked on would be worked on twice.
     match nature.visibility {
         Some(visibility) if visibility <= times.batch => {
