@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
-use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::Mutex;
 
 use crate::aws::own_retries;
@@ -235,8 +235,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
     R: fmt::Debug,
 {
-    match error.as_service_error().map(|error| (error.code(), error.message())) {
-        Some((Some(code), Some(message))) => format!("{code}: {message}"),
-        _ => DisplayErrorContext(error).to_string(),
+    if let Some((Some(code), Some(message))) = error.as_service_error().map(|error| (error.code(), error.message())) {
+        return format!("{code}: {message}");
     }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

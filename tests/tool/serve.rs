@@ -452,6 +452,15 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
     --- exit code 1
     ");
 
+    let no_parameter_store = fails(&desk, |command| {
+        command.env("AWS_ENDPOINT_URL_SSM", format!("http://{gone}"));
+    });
+    insta::assert_snapshot!(no_parameter_store.await, @"
+    --- standard error
+    pipehook: can't use the webhook's settings: SSM can't be read: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111); AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+    --- exit code 1
+    ");
+
     let no_stack = fails(&desk, |command| {
         command.env("PIPEHOOK_STACK", "nowhere");
     });
