@@ -82,8 +82,11 @@ STEPS = [
     Push("Answer health checks"),
     Say("And on one that breaks the build:"),
     Push("Rewrite the router"),
+    Say("What has run lately?"),
     Run("pipehook runs node-server"),
+    Say("What came of the last one? While it runs, this follows it."),
     Run("pipehook watch node-server"),
+    Say("Is anything left over that could not be done?"),
     Run("pipehook dlq list"),
 ]
 

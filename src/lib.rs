@@ -12,6 +12,8 @@ pub mod config;
 pub mod domain;
 mod metrics;
 pub mod queue;
+#[cfg(feature = "worker")]
+mod reader;
 pub mod settings;
 
 #[cfg(feature = "worker")]

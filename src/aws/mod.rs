@@ -11,10 +11,14 @@ pub mod addresses;
 pub mod codebuild;
 #[cfg(feature = "worker")]
 pub mod codepipeline;
+#[cfg(feature = "tool")]
+pub(crate) mod dead_letters;
 #[cfg(feature = "worker")]
 pub mod ecs;
 #[cfg(feature = "worker")]
 pub mod logs;
+#[cfg(feature = "tool")]
+pub(crate) mod moments;
 #[cfg(feature = "worker")]
 pub(crate) mod signed;
 #[cfg(feature = "tool")]

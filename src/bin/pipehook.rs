@@ -11,10 +11,10 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Whoever closed the pipe behind us has read enough, and needs no message about it.
-            if !error.is_closed_pipe() {
+            if !error.is_said() {
                 eprintln!("pipehook: {error}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

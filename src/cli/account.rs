@@ -11,6 +11,7 @@ use super::Error;
 use crate::aws::sdk_config_of_a_person;
 use crate::aws::stacks::{Stack, Stacks};
 use crate::aws::unread::{Unread, sort};
+use crate::domain::template::one_line;
 
 /// Which account, and which deployment of pipehook in it.
 #[derive(Args, Clone, Debug)]
@@ -129,7 +130,7 @@ impl Error {
     pub(super) fn aws(doing: impl Into<String>, unread: Unread) -> Self {
         let cause = unread.to_string();
         let mending = mending(&cause);
-        Self::Aws { doing: doing.into(), cause, mending }
+        Self::Aws { doing: doing.into(), cause: plain(&cause), mending }
     }
 
     /// As [`Self::aws`], of a client of the SDK's.
@@ -141,6 +142,20 @@ impl Error {
     }
 }
 
+/// Whether asking again may help without anybody's doing: credentials do not become good by themselves.
+pub(super) fn may_pass(cause: &str) -> bool {
+    matches!(mending(cause), "" | OUT_OF_REACH)
+}
+
+/// A cause on one line, without what only a programmer can make anything of: errors of the SDK end in how they are built.
+pub(super) fn plain(cause: &str) -> String {
+    let kinds = ["ConstructionFailure(", "TimeoutError(", "DispatchFailure(", "ResponseError(", "ServiceError("];
+    let end = kinds.iter().filter_map(|kind| cause.find(&format!(" ({kind}"))).min();
+    one_line(&cause[..end.unwrap_or(cause.len())])
+}
+
+const OUT_OF_REACH: &str = "; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL";
+
 /// What a person can do about a refusal of AWS's; nothing where there is no more to say than AWS did.
 pub(super) fn mending(cause: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
@@ -151,7 +166,7 @@ pub(super) fn mending(cause: &str) -> &'static str {
     } else if says(&["AccessDenied", "not authorized"]) {
         "; the credentials are valid, but their policy does not allow this"
     } else if says(&["dispatch failure", "timeout", "timed out"]) {
-        "; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL"
+        OUT_OF_REACH
     } else {
         ""
     }

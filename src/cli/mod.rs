@@ -5,12 +5,14 @@ mod account;
 mod delivery;
 mod demo;
 mod dev;
+mod dlq;
 mod explain;
 mod functions;
 #[allow(dead_code)] // As above.
 mod hub;
 mod pace;
 mod places;
+mod runs;
 mod serve;
 mod show;
 mod signals;
@@ -49,6 +51,8 @@ Examples:
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes
   pipehook explain push.json             what a delivery would start, and why not more
+  pipehook watch node-server             follow the newest run of a pipeline, as GitHub shows it
+  pipehook dlq list                      what could not be done, and why
   pipehook serve --listen 0.0.0.0:8080   the functions without Lambda, against the real AWS and GitHub
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
@@ -58,8 +62,22 @@ enum Command {
     Demo(demo::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
+    /// Looks into the dead-letter queue, and puts messages back
+    Dlq(dlq::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
+    /// Approves what waits for approval in a pipeline
+    Approve(runs::ApprovalArguments),
+    /// Rejects what waits for approval in a pipeline
+    Reject(runs::ApprovalArguments),
+    /// Runs again what failed in an execution
+    Retry(runs::RetryArguments),
+    /// Lists the last runs of a pipeline
+    Runs(runs::RunsArguments),
+    /// Stops an execution
+    Stop(runs::StopArguments),
+    /// Follows an execution in the terminal, in the words in which GitHub shows it
+    Watch(runs::WatchArguments),
     /// Runs both functions in this process, against the real AWS and GitHub, without Lambda
     Serve(serve::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
@@ -111,6 +129,17 @@ pub enum Error {
     /// GitHub did not do what it was asked to.
     #[error("can't {doing}: {cause}")]
     GitHub { doing: String, cause: GitHubError },
+    /// An execution is not what it would have to be, or is not there.
+    #[error("{0}")]
+    Run(String),
+    /// There is no terminal at which somebody could be asked.
+    #[error("nothing was changed: \"{question}\" can only be asked at a terminal; --yes goes on without asking")]
+    NotAsked { question: String },
+    #[error("nothing was changed")]
+    Declined,
+    /// All is said, and only the exit code is left to tell.
+    #[error("exit code {code}")]
+    Said { code: u8 },
     /// What the webhook answered instead of 202.
     #[error("the webhook did not accept the push of {sha}: {answer}")]
     NotAccepted { sha: String, answer: String },
@@ -130,6 +159,19 @@ pub enum Error {
 impl Error {
     fn github(doing: impl Into<String>, cause: GitHubError) -> Self {
         Self::GitHub { doing: doing.into(), cause }
+    }
+
+    /// Whether there is nothing left to say.
+    pub fn is_said(&self) -> bool {
+        self.is_closed_pipe() || matches!(self, Self::Said { .. })
+    }
+
+    /// 1 for everything that a command does not document otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Said { code } => *code,
+            _ => 1,
+        }
     }
 
     /// Whether all that is wrong is that nobody reads the output any more, as after `| head`.
@@ -158,7 +200,14 @@ impl Cli {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
+            Command::Dlq(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
+            Command::Approve(arguments) => Box::pin(arguments.run(true)).await,
+            Command::Reject(arguments) => Box::pin(arguments.run(false)).await,
+            Command::Retry(arguments) => Box::pin(arguments.run()).await,
+            Command::Runs(arguments) => Box::pin(arguments.run()).await,
+            Command::Stop(arguments) => Box::pin(arguments.run()).await,
+            Command::Watch(arguments) => Box::pin(arguments.run()).await,
             Command::Serve(arguments) => functions.run_until(Box::pin(serve::run(arguments))).await,
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.

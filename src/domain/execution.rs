@@ -23,6 +23,20 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
+    /// As CodePipeline calls it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::InProgress => "InProgress",
+            Self::Stopping => "Stopping",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Stopped => "Stopped",
+            Self::Cancelled => "Cancelled",
+            Self::Superseded => "Superseded",
+            Self::Unknown(status) => status,
+        }
+    }
+
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Stopped | Self::Cancelled | Self::Superseded)
     }
@@ -304,6 +318,12 @@ impl ExecutionSnapshot {
             let was_held = began.zip(before).is_some_and(|(began, before)| began.since(before) > LONG_WAIT);
             deploys.is_some() && (has_approval || was_held)
         })
+    }
+
+    /// The stage that failed, and may be retried. One whose rollout was rolled back has not failed for CodePipeline, which
+    /// lets none be retried.
+    pub fn failed_stage(&self) -> Option<&Stage> {
+        self.stages.iter().rev().find(|stage| stage.status == StageStatus::Failed)
     }
 
     pub fn has_failed_rollout(&self) -> bool {

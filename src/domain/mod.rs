@@ -11,6 +11,7 @@ pub mod check;
 pub mod deployment;
 pub mod event;
 pub mod execution;
+pub mod listed;
 pub mod log;
 pub mod reading;
 pub mod reason;

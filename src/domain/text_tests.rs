@@ -178,8 +178,12 @@ fn a_deploy_tells_what_is_known_of_it() {
         stage_in_progress(&Stage { attempts, ..stage("Staging", &[action]) })
     };
     let unseen = Rollout { revision: None, ..rollout(ROLLING, 0) };
+    let none_is_up =
+        |failed| Rollout { tasks: Tasks { running: 0, ..rollout(ROLLING, failed).tasks }, ..rollout(ROLLING, 0) };
     let texts = [
         deploying(Some(rollout(ROLLING, 0)), None, 1),
+        deploying(Some(none_is_up(0)), None, 1),
+        deploying(Some(none_is_up(1)), None, 1),
         deploying(Some(rollout(ROLLING, 1)), None, 2),
         deploying(Some(rollout(Progress::Runs { since: Timestamp::default() }, 0)), None, 1),
         deploying(Some(unseen), Some("said by the action"), 1),
@@ -190,6 +194,8 @@ fn a_deploy_tells_what_is_known_of_it() {
     ];
     insta::assert_snapshot!(texts.join("\n"), @"
     Rolling out node-server: 1 of 2 tasks on :42
+    Staging: Deploy in progress
+    Rolling out node-server: 0 of 2 tasks on :42; 1 failed
     Rolling out node-server: 1 of 2 tasks on :42; 1 failed, attempt 2
     Rolling out node-server: 1 of 2 tasks on :42
     Staging: Deploy in progress

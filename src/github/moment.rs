@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 const DAY: u64 = 24 * 60 * 60;
 
 /// `2026-01-24T22:03:44Z`.
-pub(super) fn format(at: Timestamp) -> String {
+pub(crate) fn format(at: Timestamp) -> String {
     let (days, rest) = (at.as_secs() / DAY, at.as_secs() % DAY);
     let (mut year, mut day) = (1970, days);
     while day >= days_of(year) {

@@ -193,6 +193,8 @@ async fn sdk_config(endpoint: &str) -> SdkConfig {
         .endpoint_url(endpoint)
         .region(Region::from_static(REGION))
         .http_client(Builder::new().build_http())
+        // The stand-in's answers tell its own time, which is no error of the functions' clocks.
+        .disable_clock_skew_correction(true)
         .load()
         .await
 }

@@ -27,6 +27,17 @@ pub(crate) fn container(at: Timestamp) -> String {
     format!("{} {time}.{:03}000", date.replace('-', "/"), at.as_millis() % 1000)
 }
 
+/// `Sat, 24 Jan 2026 22:03:44 GMT`, the way HTTP writes a moment.
+pub(crate) fn http(at: Timestamp) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let days = at.as_secs() / 86_400;
+    let (year, month, day) = civil(days);
+    // The epoch was a Thursday. Both remainders are within their list.
+    let (weekday, month) = (DAYS[(days % 7) as usize], MONTHS[((month + 11) % 12) as usize]);
+    format!("{weekday}, {day:02} {month} {year:04} {} GMT", parts(at).1)
+}
+
 fn parts(at: Timestamp) -> (String, String) {
     let seconds = at.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
@@ -52,6 +63,13 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn http_has_its_own_form() {
+        assert_eq!(http(Timestamp::from_secs(0)), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(http(Timestamp::from_secs(1_709_251_199)), "Thu, 29 Feb 2024 23:59:59 GMT");
+        assert_eq!(http(Timestamp::from_secs(1_769_292_224)), "Sat, 24 Jan 2026 22:03:44 GMT");
+    }
 
     #[test]
     fn dates_come_out_right_around_leap_days_and_at_the_epoch() {

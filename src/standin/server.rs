@@ -14,10 +14,12 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::moment;
 use super::world::{Answer, World};
 use crate::domain::time::Timestamp;
 
@@ -112,22 +114,32 @@ async fn answer(
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = Request::from_parts(parts, body);
+    let now = clock();
     let answer = {
         // A world whose lock is poisoned was left by a test that failed; its state still explains why.
         let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-        world.handle(clock(), &request)
+        world.handle(now, &request)
     };
     match answer {
-        Answer::Respond(response) => response.map(Body::from),
+        Answer::Respond(response) => dated(response, now),
         Answer::Delay(delay, response) => {
             tokio::time::sleep(delay).await;
-            response.map(Body::from)
+            dated(response, now)
         }
         Answer::Hang => {
             line.cut();
             StatusCode::NO_CONTENT.into_response()
         }
     }
+}
+
+/// The response with the moment of the world that made it.
+fn dated(response: http::Response<Bytes>, now: Timestamp) -> Response {
+    let mut response = response.map(Body::from);
+    if let Ok(date) = http::HeaderValue::from_str(&moment::http(now)) {
+        response.headers_mut().insert(http::header::DATE, date);
+    }
+    response
 }
 
 /// Whether a connection is cut: nothing is written to it any more, not even the answer that is due.

@@ -96,7 +96,8 @@ fn query_code(code: &str) -> Cow<'_, str> {
         | "EmptyBatchRequest"
         | "InvalidBatchEntryId"
         | "MessageNotInflight"
-        | "TooManyEntriesInBatchRequest" => format!("AWS.SimpleQueueService.{code}").into(),
+        | "TooManyEntriesInBatchRequest"
+        | "UnsupportedOperation" => format!("AWS.SimpleQueueService.{code}").into(),
         other => other.into(),
     }
 }
@@ -165,15 +166,18 @@ impl AwsService {
             Self::Ec2 => &["DescribeNetworkInterfaces"],
             Self::Elb => &["DescribeListeners", "DescribeLoadBalancers", "DescribeTargetGroups"],
             Self::Sqs => &[
+                "CancelMessageMoveTask",
                 "ChangeMessageVisibility",
                 "CreateQueue",
                 "DeleteMessage",
                 "DeleteMessageBatch",
                 "GetQueueAttributes",
                 "GetQueueUrl",
+                "ListMessageMoveTasks",
                 "ReceiveMessage",
                 "SendMessage",
                 "SendMessageBatch",
+                "StartMessageMoveTask",
             ],
             Self::Ssm => &["GetParameter", "GetParameters", "PutParameter"],
             Self::CloudFormation => &["DescribeStacks", "ListStackResources"],

@@ -165,8 +165,8 @@ impl Worker {
         let Some(rollout) = snapshot.stages.iter().find_map(Stage::failed_rollout) else { return Ok(()) };
         let reason = format!("The rollout of {} has failed", rollout.service);
         let Run { pipeline, execution, .. } = run;
-        match self.pipelines.stop(pipeline, execution, &reason).await {
-            Ok(()) => tracing::info!(pipeline, execution, reason, "stopped"),
+        match self.pipelines.stop(pipeline, execution, true, &reason).await {
+            Ok(_) => tracing::info!(pipeline, execution, reason, "stopped"),
             Err(error @ PipelineError::Unavailable(_)) => return Err(error),
             // What is true is told all the same.
             Err(error) => tracing::error!(pipeline, execution, %error, "it can't be stopped"),

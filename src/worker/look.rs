@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::behind::Extras;
 use super::follow::{Run, STILL_MOVING, Seen};
 use super::trouble::Trouble;
 use super::{Worker, needs_mending};
@@ -19,6 +18,7 @@ use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
 use crate::queue::message::{Happening, Job, Look, Message};
+use crate::reader::Extras;
 
 /// The start's own chain posts its first status within a moment; who still finds none after this begins a chain.
 const AFTER_START: Duration = Duration::from_secs(5);

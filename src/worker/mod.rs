@@ -2,7 +2,6 @@
 //!
 //! Invariant: no wake-up waits inside an invocation. What has to happen later is a message with a delay.
 
-mod behind;
 mod deploy;
 mod event;
 mod follow;
@@ -23,23 +22,23 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
-use crate::aws::addresses::Addresses;
-use crate::aws::codebuild::CodeBuild;
-use crate::aws::codepipeline::CodePipeline;
-use crate::aws::ecs::Ecs;
-use crate::aws::logs::Logs;
+use crate::aws::codepipeline::{CodePipeline, PipelineError};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ReportAs};
+use crate::domain::reading::Reading;
 use crate::domain::time::Timestamp;
 use crate::github::transport::Transport;
 use crate::github::{GitHub, GitHubError};
 use crate::metrics;
 use crate::queue::Queue;
 use crate::queue::event::PipelineEvent;
+use crate::queue::memory::KnownRollout;
 use crate::queue::message::{Happening, Job, Look, Message};
 use crate::queue::received::{Received, ReceivedError};
+use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
-use trouble::{Cause, Trouble, next_try};
+use follow::Run;
+use trouble::{Cause, Trouble, next_try, since_put_back};
 
 /// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
 const RESERVE: Duration = Duration::from_secs(4);
@@ -52,10 +51,7 @@ pub struct Worker {
     pub settings: SettingsStore,
     pub queue: Queue,
     pub pipelines: CodePipeline,
-    builds: CodeBuild,
-    services: Ecs,
-    addresses: Addresses,
-    logs: Logs,
+    reader: Reader,
     pub clock: Clock,
     /// Region of the pipelines, for links to the console.
     pub region: String,
@@ -83,10 +79,10 @@ struct Record {
 impl Worker {
     pub fn new(sdk_config: &SdkConfig, settings: SettingsStore, queue: Queue, clock: Clock) -> Self {
         let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
-        let (pipelines, builds) = (CodePipeline::new(sdk_config), CodeBuild::new(sdk_config));
-        let (services, addresses, logs) = (Ecs::new(sdk_config), Addresses::new(sdk_config), Logs::new(sdk_config));
+        let pipelines = CodePipeline::new(sdk_config);
+        let reader = Reader::new(sdk_config, pipelines.clone(), clock.clone());
         let (transport, github) = (Transport::Network, Mutex::new(None));
-        Self { settings, queue, pipelines, builds, services, addresses, logs, clock, region, transport, github }
+        Self { settings, queue, pipelines, reader, clock, region, transport, github }
     }
 
     /// Reaches GitHub otherwise than over the network.
@@ -143,7 +139,11 @@ impl Worker {
     /// `None` for an event that is not about an execution.
     fn record(&self, message: SqsMessage) -> Result<Option<Record>, ReceivedError> {
         let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        let Some(work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
+        let sent = message.attributes.get("SentTimestamp").and_then(|sent| sent.parse().ok());
+        let Some(mut work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
+        if let (Received::Ours(ours), Some(sent)) = (&mut work, sent.map(Timestamp::from_millis)) {
+            ours.retry = ours.retry.take().map(|retry| since_put_back(retry, sent, self.clock.now()));
+        }
         let id = message.message_id.unwrap_or_default();
         Ok(Some(Record { id, received_before: receives.unwrap_or(1_u32) > 1, work }))
     }
@@ -245,6 +245,29 @@ impl Worker {
         })
     }
 
+    /// What is of use for a run: the log where there is a page to show it on, the address where a chain shows a deployment
+    /// and the route does not name it.
+    async fn extras(&self, run: &Run, is_chain: bool) -> Extras {
+        let Ok(config) = self.config().await else { return Extras::default() };
+        let shows_deployment = config.github.deployments && run.options.environment.is_some();
+        Extras {
+            address: is_chain && shows_deployment && run.options.environment_url.is_none(),
+            log: config.github.report == ReportAs::Checks,
+        }
+    }
+
+    /// As [`Reader::read`].
+    pub(crate) async fn read(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        source_action: Option<&str>,
+        known: &[KnownRollout],
+        extras: Extras,
+    ) -> Result<Reading, PipelineError> {
+        self.reader.read(pipeline, execution, source_action, known, extras).await
+    }
+
     async fn config(&self) -> Result<Arc<Config>, Cause> {
         let settings = self.settings.get().await?;
         settings.config.clone().map_err(|error| Cause::Config(error.to_string()))
@@ -269,7 +292,7 @@ impl Worker {
 fn needs_mending(cause: &Cause) -> bool {
     match cause {
         Cause::GitHub(error) => error.needs_mending(),
-        Cause::Pipeline(error) => !matches!(error, crate::aws::codepipeline::PipelineError::Unavailable(_)),
+        Cause::Pipeline(error) => !matches!(error, PipelineError::Unavailable(_)),
         Cause::Config(_) => true,
         _ => false,
     }

@@ -8,10 +8,10 @@ use super::Worker;
 use super::follow::Run;
 use super::tell::{Tale, execution_of, shown_by};
 use super::trouble::{Cause, Trouble};
-use crate::aws::codepipeline::PipelineError;
+use crate::aws::codepipeline::{PipelineError, Retried};
 use crate::config::ReportAs;
 use crate::domain::check::{self, Press as Button};
-use crate::domain::execution::{ActionKind, ActionRun, ExecutionSnapshot, StageStatus};
+use crate::domain::execution::{ActionKind, ActionRun};
 use crate::domain::report::execution_context;
 use crate::domain::route::StartRequest;
 use crate::github::{CheckRun, CheckState, Conclusion, GitHub, moment};
@@ -161,9 +161,9 @@ impl Worker {
             self.stale(message, job, "the execution runs")?;
             return self.look_at_pressed(pressing, Happening::ExecutionResumed).await;
         }
-        if let Some(stage) = failed_stage(&snapshot) {
-            let retried = self.pipelines.retry(pipeline, execution, &stage).await;
-            if retried.map_err(|error| again(error.into()))? {
+        if let Some(stage) = snapshot.failed_stage().map(|stage| &stage.name) {
+            let retried = self.pipelines.retry(pipeline, execution, stage, false).await;
+            if retried.map_err(|error| again(error.into()))? == Retried::Begun {
                 tracing::info!(delivery, actor, pipeline, execution, stage, "pressed: the stage is retried");
                 return self.look_at_pressed(pressing, Happening::ExecutionResumed).await;
             }
@@ -194,10 +194,4 @@ impl Pressing<'_> {
             push: author.and_then(|author| author.push),
         }
     }
-}
-
-/// The stage that failed. One whose rollout was rolled back has not failed for CodePipeline, which lets none be retried.
-fn failed_stage(snapshot: &ExecutionSnapshot) -> Option<String> {
-    let failed = snapshot.stages.iter().rev().find(|stage| stage.status == StageStatus::Failed);
-    failed.map(|stage| stage.name.clone())
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::aws::codepipeline::PipelineError;
+use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::github::GitHubError;
 use crate::queue::SendError;
@@ -69,20 +70,33 @@ pub(super) fn next_try(
         return None;
     }
     let backoff = jittered(backoff(tries), seed, tries);
+    let why = Some(text::clip(&cause.to_string()));
     match cause {
         Cause::GitHub(GitHubError::RateLimited { wait, .. }) => {
             // The wait is a minimum. What is spread goes on top of it, and a limit that is met again and again is
             // waited for longer each time, as GitHub's documentation asks.
             let wait = wait.saturating_add(backoff.min(Duration::from_secs(5))).max(backoff);
-            Some((Retry { tries, since, not_before: Some((now + wait).as_millis()) }, wait))
+            Some((Retry { tries, since, not_before: Some((now + wait).as_millis()), why }, wait))
         }
         // A status that was cut off in the middle may get there until GitHub itself gives the request up. Only a look
         // after that sees whether it covered something.
         Cause::GitHub(GitHubError::Uncertain(_)) | Cause::OutOfTime => {
-            Some((Retry { tries, since, not_before: None }, backoff.max(AFTER_UNCERTAIN)))
+            Some((Retry { tries, since, not_before: None, why }, backoff.max(AFTER_UNCERTAIN)))
         }
-        _ => Some((Retry { tries, since, not_before: None }, backoff)),
+        _ => Some((Retry { tries, since, not_before: None, why }, backoff)),
     }
+}
+
+/// Clocks of the functions and of SQS differ by less than this.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// What has gone wrong with a message that was sent at this moment. One that is sent later than its job was given up has
+/// been put back by somebody, with SQS's own redrive, and gets a new day. It is known to have been tried all the same.
+pub(super) fn since_put_back(retry: Retry, sent: Timestamp, now: Timestamp) -> Retry {
+    let given_up = Timestamp::from_millis(retry.since) + GIVE_UP_AFTER;
+    // While GitHub asks not to be called, a message is sent again as it is.
+    let waited = Timestamp::from_millis(retry.not_before.unwrap_or_default());
+    if sent > given_up.max(waited) + CLOCK_SKEW { Retry::put_back(now, Some(&retry)) } else { retry }
 }
 
 /// 2, 4, 8 ... 900 seconds.
@@ -125,13 +139,46 @@ mod tests {
     fn however_often_it_was_tried_the_wait_is_one_that_sqs_takes() {
         let now = Timestamp::from_secs(1_700_000_000);
         for tries in [0, 15, 16, 17, 1_000, u32::MAX] {
-            let earlier = Retry { tries, since: now.as_millis(), not_before: None };
+            let earlier = Retry { tries, since: now.as_millis(), not_before: None, why: None };
             let (next, wait) = next_try(&unavailable(), Some(&earlier), "x1", now).unwrap();
             assert!(
                 next.tries >= tries && wait >= Duration::from_secs(1) && wait <= LONGEST_BACKOFF,
                 "{tries}: {wait:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_put_back_after_it_was_given_up_gets_a_new_day() {
+        let since = Timestamp::from_secs(1_700_000_000);
+        let retry = |not_before: Option<Timestamp>| Retry {
+            tries: 120,
+            since: since.as_millis(),
+            not_before: not_before.map(Timestamp::as_millis),
+            why: Some("ThrottlingException".to_owned()),
+        };
+        let tries = |not_before, sent: Timestamp| {
+            let now = sent + Duration::from_secs(2);
+            let retry = since_put_back(retry(not_before), sent, now);
+            assert_eq!(retry.why.as_deref(), Some("ThrottlingException"));
+            assert!(retry.tries > 0 || (retry.since == now.as_millis() && retry.not_before.is_none()));
+            retry.tries
+        };
+        let day = since + GIVE_UP_AFTER;
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!(tries(None, since + minutes(5)), 120, "it is tried again");
+        assert_eq!(tries(None, day), 120, "its last try");
+        assert_eq!(tries(None, day + minutes(2)), 0);
+        assert_eq!(tries(Some(day + minutes(30)), day + minutes(30)), 120, "it waits for GitHub");
+        assert_eq!(tries(Some(day + minutes(30)), day + minutes(32)), 0);
+    }
+
+    #[test]
+    fn what_failed_last_travels_in_a_form_that_may_be_shown() {
+        let secret = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
+        let cause = Cause::Pipeline(PipelineError::Unavailable(format!("token {secret} {}", "x".repeat(500))));
+        let why = next_try(&cause, None, "x1", Timestamp::from_secs(1)).and_then(|(retry, _)| retry.why).unwrap();
+        assert!(!why.contains(secret) && why.chars().count() <= 140, "{why}");
     }
 
     #[test]

@@ -534,6 +534,36 @@ def a_queue_is_used(plain, full):
 
 
 @case
+def dead_letters_are_moved(plain, full):
+    """messages are moved out of a dead-letter queue, the task is listed, and it is cancelled"""
+    client = plain.sqs
+    dead = client.create_queue(QueueName="moved-dead")["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    work = client.create_queue(QueueName="moved", Attributes={"RedrivePolicy": policy})["QueueUrl"]
+    target = client.get_queue_attributes(QueueUrl=work, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    entries = [{"Id": str(at), "MessageBody": f"of {at}"} for at in range(10)]
+    # So many that at one a second, in hurried seconds, the first task is still at it when it is cancelled.
+    for _ in range(30):
+        check(len(client.send_message_batch(QueueUrl=dead, Entries=entries)["Successful"]) == 10, "not all are sent")
+    slowly = dict(SourceArn=arn, DestinationArn=target, MaxNumberOfMessagesPerSecond=1)
+    handle = client.start_message_move_task(**slowly)["TaskHandle"]
+    refused(client, "UnsupportedOperation", lambda: client.start_message_move_task(**slowly))
+    (task,) = client.list_message_move_tasks(SourceArn=arn)["Results"]
+    check(task["Status"] == "RUNNING" and task["TaskHandle"] == handle, task)
+    check(task["ApproximateNumberOfMessagesToMove"] == 300 and task["SourceArn"] == arn, task)
+    check(type(client.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]) is int, task)
+    client.start_message_move_task(SourceArn=arn, DestinationArn=target)
+    newest = lambda: client.list_message_move_tasks(SourceArn=arn, MaxResults=10)["Results"][0]
+    until(20, newest, lambda: newest()["Status"] == "COMPLETED")
+    check(client.list_message_move_tasks(SourceArn=arn, MaxResults=10)["Results"][1]["Status"] == "CANCELLED", newest())
+    check("Messages" not in client.receive_message(QueueUrl=dead), "a message is left")
+    missing = lambda: client.start_message_move_task(SourceArn=arn + "-nope")
+    refused(client, "ResourceNotFoundException", missing, status=404)
+    refused(client, "ResourceNotFoundException", lambda: client.cancel_message_move_task(TaskHandle="made up"), status=404)
+
+
+@case
 def parameters_are_used(plain, full):
     """parameters are put, read with and without decryption, and versions are kept"""
     client = plain.ssm

@@ -3,6 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod scene;
+mod watching;
 
+mod acts;
+mod dlq;
 mod explain;
+mod runs;
 mod serve;
+mod watch;

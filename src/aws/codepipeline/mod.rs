@@ -1,6 +1,8 @@
 //! CodePipeline, mapped to the domain's types at once.
 
 mod map;
+#[cfg(feature = "tool")]
+mod people;
 
 use std::collections::HashSet;
 
@@ -16,6 +18,7 @@ use aws_sdk_codepipeline::types::{
 use map::{action, commit_of, execution_status, head, token_of, views};
 
 use super::{own_retries, unread};
+use crate::domain::event::CommitSha;
 use crate::domain::execution::{ActionRun, Ending};
 use crate::domain::reading::{
     ExecutionHead, Reading, StageView, needs_definition, needs_ending, needs_newer, needs_stage_views,
@@ -43,6 +46,16 @@ pub enum PipelineError {
     Invalid(String),
 }
 
+/// What became of the wish to retry a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retried {
+    Begun,
+    /// It has not failed, or the pipeline was changed since.
+    NotRetryable,
+    /// A newer execution has been through the stage since.
+    Overtaken,
+}
+
 #[derive(Clone)]
 pub struct CodePipeline {
     client: Client,
@@ -57,17 +70,28 @@ impl CodePipeline {
     /// Starts an execution, pinned to the commit where the request names a source action, and gives its id. With the
     /// token of an earlier start it gives that one's.
     pub async fn start(&self, request: &StartRequest, token: &ClientRequestToken) -> Result<String, PipelineError> {
-        let mut call =
-            self.client.start_pipeline_execution().name(&request.pipeline).client_request_token(token.as_str());
-        if let Some(action) = &request.source_action {
+        let StartRequest { pipeline, commit, source_action, variables, .. } = request;
+        self.start_pinned(pipeline, source_action.as_deref(), commit, variables, token).await
+    }
+
+    async fn start_pinned(
+        &self,
+        pipeline: &str,
+        source_action: Option<&str>,
+        commit: &CommitSha,
+        variables: &[(String, String)],
+        token: &ClientRequestToken,
+    ) -> Result<String, PipelineError> {
+        let mut call = self.client.start_pipeline_execution().name(pipeline).client_request_token(token.as_str());
+        if let Some(action) = source_action {
             let revision = SourceRevisionOverride::builder()
                 .action_name(action)
                 .revision_type(SourceRevisionType::CommitId)
-                .revision_value(request.commit.as_str())
+                .revision_value(commit.as_str())
                 .build();
             call = call.source_revisions(revision.map_err(|error| PipelineError::Invalid(error.to_string()))?);
         }
-        for (name, value) in &request.variables {
+        for (name, value) in variables {
             let variable = PipelineVariable::builder().name(name).value(value).build();
             call = call.variables(variable.map_err(|error| PipelineError::Invalid(error.to_string()))?);
         }
@@ -75,28 +99,40 @@ impl CodePipeline {
         started.pipeline_execution_id.ok_or_else(|| nonsense("an execution without an id"))
     }
 
-    /// Stops an execution at once: what runs of it is abandoned. One that is being stopped already, or is over, is fine.
-    pub async fn stop(&self, pipeline: &str, execution: &str, reason: &str) -> Result<(), PipelineError> {
+    /// Stops an execution: at once, and what runs of it is abandoned, or else once what runs has come to its end. False for
+    /// one that is being stopped already, or is over.
+    pub async fn stop(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        abandon: bool,
+        reason: &str,
+    ) -> Result<bool, PipelineError> {
         let call = self.client.stop_pipeline_execution().pipeline_name(pipeline).pipeline_execution_id(execution);
-        match call.abandon(true).reason(reason).send().await {
-            Ok(_) => Ok(()),
+        match call.abandon(abandon).reason(reason).send().await {
+            Ok(_) => Ok(true),
             Err(error) => match error.code() {
-                Some("DuplicatedStopRequestException" | "PipelineExecutionNotStoppableException") => Ok(()),
+                Some("DuplicatedStopRequestException" | "PipelineExecutionNotStoppableException") => Ok(false),
                 _ => Err(sort(error)),
             },
         }
     }
 
-    /// Runs what failed in a stage again, in the same execution. False where CodePipeline does not let it be retried: it
-    /// has not failed, or a newer execution has been through it since.
-    pub async fn retry(&self, pipeline: &str, execution: &str, stage: &str) -> Result<bool, PipelineError> {
+    /// Runs a stage that failed again, in the same execution: what failed in it, or all of its actions.
+    pub async fn retry(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        stage: &str,
+        all_actions: bool,
+    ) -> Result<Retried, PipelineError> {
+        let mode = if all_actions { StageRetryMode::AllActions } else { StageRetryMode::FailedActions };
         let call = self.client.retry_stage_execution().pipeline_name(pipeline).pipeline_execution_id(execution);
-        match call.stage_name(stage).retry_mode(StageRetryMode::FailedActions).send().await {
-            Ok(_) => Ok(true),
+        match call.stage_name(stage).retry_mode(mode).send().await {
+            Ok(_) => Ok(Retried::Begun),
             Err(error) => match error.code() {
-                Some(
-                    "StageNotRetryableException" | "NotLatestPipelineExecutionException" | "StageNotFoundException",
-                ) => Ok(false),
+                Some("StageNotRetryableException" | "StageNotFoundException") => Ok(Retried::NotRetryable),
+                Some("NotLatestPipelineExecutionException") => Ok(Retried::Overtaken),
                 _ => Err(sort(error)),
             },
         }
@@ -111,14 +147,38 @@ impl CodePipeline {
         approve: bool,
         summary: &str,
     ) -> Result<bool, PipelineError> {
+        match self.approval_token(pipeline, execution, approval).await? {
+            Some(token) => self.answer_with(token, pipeline, approval, approve, summary).await,
+            None => Ok(false),
+        }
+    }
+
+    /// What an answer to an approval has to name, so that it is about the one that waits now; `None` where none does.
+    pub async fn approval_token(
+        &self,
+        pipeline: &str,
+        execution: &str,
+        approval: &ActionRun,
+    ) -> Result<Option<String>, PipelineError> {
         let token = match self.client.get_pipeline_state().name(pipeline).send().await.map_err(sort) {
             Ok(state) => token_of(&state, execution, approval),
             Err(error @ PipelineError::Unavailable(_)) => return Err(error),
             Err(_) => None,
         };
         // In PARALLEL mode there is no state to ask; the action itself names the token.
-        let token = token.or_else(|| approval.external_id.clone());
-        let Some(token) = token else { return Ok(false) };
+        Ok(token.or_else(|| approval.external_id.clone()))
+    }
+
+    /// Answers the approval of which a token was read. False where it does not wait any more. The summary has at most 512
+    /// characters (botocore: `ApprovalSummary`).
+    pub async fn answer_with(
+        &self,
+        token: String,
+        pipeline: &str,
+        approval: &ActionRun,
+        approve: bool,
+        summary: &str,
+    ) -> Result<bool, PipelineError> {
         let status = if approve { ApprovalStatus::Approved } else { ApprovalStatus::Rejected };
         let result = ApprovalResult::builder().summary(summary).status(status).build();
         let result = result.map_err(|error| PipelineError::Invalid(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 mod creation;
 mod mapping;
+mod moving;
 mod operations;
 mod shapes;
 mod text;
@@ -95,6 +96,17 @@ impl Message {
         }
     }
 
+    /// Makes a new message of one that is moved.
+    fn renew(&mut self, id: String, now: Timestamp) {
+        self.id = id;
+        self.sent = now;
+        self.available = now;
+        self.receive_count = 0;
+        self.first_received = None;
+        self.dead_letter_source = None;
+        self.in_flight = false;
+    }
+
     fn handle(&self) -> String {
         format!("AQEB{}", hex::encode(format!("{}#{}", self.id, self.receive_count)))
     }
@@ -126,6 +138,7 @@ impl Queue {
 #[derive(Debug)]
 pub struct Sqs {
     queues: BTreeMap<String, Queue>,
+    tasks: Vec<moving::Task>,
     ids: Ids,
     shuffled: bool,
     now: Timestamp,
@@ -133,7 +146,7 @@ pub struct Sqs {
 
 impl Sqs {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
-        Self { queues: BTreeMap::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
+        Self { queues: BTreeMap::new(), tasks: Vec::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
     }
 
     /// Creates a queue, or changes the settings of the one that has this name.
@@ -248,12 +261,7 @@ impl Sqs {
         let count = moved.len();
         for mut message in moved {
             let source = message.dead_letter_source.take().unwrap_or_default();
-            message.id = self.ids.uuid();
-            message.sent = now;
-            message.available = now;
-            message.receive_count = 0;
-            message.first_received = None;
-            message.in_flight = false;
+            message.renew(self.ids.uuid(), now);
             if let Some(queue) = self.queues.get_mut(&source) {
                 queue.messages.push(message);
             }
@@ -261,15 +269,17 @@ impl Sqs {
         count
     }
 
-    /// When a message of any queue next becomes visible.
+    /// When a message of any queue next becomes visible, or is moved.
     pub fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
         let messages = self.queues.values().flat_map(|queue| &queue.messages);
-        messages.map(|message| message.available).filter(|available| *available > now).min()
+        let visible = messages.map(|message| message.available).filter(|available| *available > now).min();
+        visible.into_iter().chain(self.next_move(now)).min()
     }
 
     /// Forgets what is older than its queue keeps messages.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.advance_moves(self.now);
         for queue in self.queues.values_mut() {
             let retention = queue.spec.retention;
             queue.messages.retain(|message| now.since(message.sent) < retention);

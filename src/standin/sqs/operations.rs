@@ -29,6 +29,9 @@ impl Sqs {
             "GetQueueAttributes" => shapes::GET_ATTRIBUTES,
             "GetQueueUrl" => shapes::GET_URL,
             "CreateQueue" => shapes::CREATE,
+            "StartMessageMoveTask" => shapes::START_MOVE,
+            "ListMessageMoveTasks" => shapes::LIST_MOVES,
+            "CancelMessageMoveTask" => shapes::CANCEL_MOVE,
             other => return Err(AwsService::Sqs.unknown(other)),
         };
         check::check(shape, body).map_err(|error| match (error.code, operation) {
@@ -42,6 +45,12 @@ impl Sqs {
         if let Some(name) = body["QueueName"].as_str() {
             let name = if operation == "CreateQueue" { self.create_queue(body)? } else { self.known(name)? };
             return Ok(Some(json!({"QueueUrl": format!("{base}/{ACCOUNT}/{name}")})));
+        }
+        match operation {
+            "StartMessageMoveTask" => return self.start_move(now, body).map(Some),
+            "ListMessageMoveTasks" => return self.list_moves(body).map(Some),
+            "CancelMessageMoveTask" => return self.cancel_move(body).map(Some),
+            _ => {}
         }
         let url = body["QueueUrl"].as_str().unwrap_or_default();
         let name = self.known(url.rsplit('/').next().unwrap_or_default())?;

@@ -85,3 +85,7 @@ pub(super) static CHANGE_VISIBILITY: &[Member] =
 pub(super) static GET_ATTRIBUTES: &[Member] = &[must("QueueUrl", &TEXT), may("AttributeNames", &QUEUE_ATTRIBUTES)];
 pub(super) static CREATE: &[Member] = &[must("QueueName", &TEXT), may("Attributes", &SETTINGS)];
 pub(super) static GET_URL: &[Member] = &[must("QueueName", &TEXT), may("QueueOwnerAWSAccountId", &TEXT)];
+pub(super) static START_MOVE: &[Member] =
+    &[must("SourceArn", &TEXT), may("DestinationArn", &TEXT), may("MaxNumberOfMessagesPerSecond", &NUMBER)];
+pub(super) static LIST_MOVES: &[Member] = &[must("SourceArn", &TEXT), may("MaxResults", &NUMBER)];
+pub(super) static CANCEL_MOVE: &[Member] = &[must("TaskHandle", &TEXT)];

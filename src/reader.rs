@@ -1,17 +1,19 @@
-//! What is behind the actions of an execution: the builds and rollouts that CodePipeline only waits for.
+//! Reading an execution, and what is behind its actions: the builds and rollouts that CodePipeline only waits for.
 //!
-//! What can't be read explains nothing, and keeps nobody from following the run. One thing is waited for: that an action
-//! has succeeded does not mean that the service runs it, so ECS gets a while to say so.
+//! What can't be read behind an action explains nothing, and keeps nobody from following the run. One thing is waited for:
+//! that an action has succeeded does not mean that the service runs it, so ECS gets a while to say so.
 
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use futures_util::future::join_all;
 
-use super::Worker;
-use super::follow::Run;
-use crate::aws::codebuild::Unread;
-use crate::aws::codepipeline::PipelineError;
-use crate::config::ReportAs;
+use crate::aws::addresses::Addresses;
+use crate::aws::codebuild::{CodeBuild, Unread};
+use crate::aws::codepipeline::{CodePipeline, PipelineError};
+use crate::aws::ecs::Ecs;
+use crate::aws::logs::Logs;
+use crate::clock::Clock;
 use crate::domain::address;
 use crate::domain::build::Build;
 use crate::domain::execution::{ActionRun, ActionStatus, Place, Work};
@@ -44,28 +46,38 @@ const LOG_MESSAGES: u32 = 200;
 
 /// What is read for its own sake, and leaves the run as it is: a reading of which nobody shows anything needs none of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Extras {
+pub(crate) struct Extras {
     /// Where what was deployed answers. Not where the route itself names an `environment_url`.
-    pub address: bool,
+    pub(crate) address: bool,
     /// The last lines of a failed build's log.
-    pub log: bool,
+    pub(crate) log: bool,
 }
 
-impl Worker {
-    /// What is of use for a run: the log where there is a page to show it on, the address where a chain shows a deployment
-    /// and the route does not name it.
-    pub(super) async fn extras(&self, run: &Run, is_chain: bool) -> Extras {
-        let Ok(config) = self.config().await else { return Extras::default() };
-        let shows_deployment = config.github.deployments && run.options.environment.is_some();
-        Extras {
-            address: is_chain && shows_deployment && run.options.environment_url.is_none(),
-            log: config.github.report == ReportAs::Checks,
+/// Reads executions, for whoever follows one.
+pub(crate) struct Reader {
+    pipelines: CodePipeline,
+    builds: CodeBuild,
+    services: Ecs,
+    addresses: Addresses,
+    logs: Logs,
+    clock: Clock,
+}
+
+impl Reader {
+    pub(crate) fn new(sdk_config: &SdkConfig, pipelines: CodePipeline, clock: Clock) -> Self {
+        Self {
+            pipelines,
+            builds: CodeBuild::new(sdk_config),
+            services: Ecs::new(sdk_config),
+            addresses: Addresses::new(sdk_config),
+            logs: Logs::new(sdk_config),
+            clock,
         }
     }
 
     /// Reads an execution as it stands now, and what is behind its actions. `known` is what earlier looks found of
     /// rollouts.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         pipeline: &str,
         execution: &str,
@@ -216,5 +228,5 @@ impl Worker {
 }
 
 #[cfg(all(test, feature = "tool"))]
-#[path = "behind_tests.rs"]
+#[path = "reader_tests.rs"]
 mod tests;
