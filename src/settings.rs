@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::Builder;
-use aws_sdk_ssm::error::DisplayErrorContext;
+use aws_sdk_ssm::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::Mutex;
 
 use crate::aws::own_retries;
@@ -209,7 +209,7 @@ impl SettingsStore {
         }
         let call = self.client.get_parameters().set_names(Some(names.iter().map(|name| (*name).clone()).collect()));
         let answer = call.with_decryption(true).send().await;
-        let answer = answer.map_err(|error| SettingsError::Ssm(DisplayErrorContext(&error).to_string()))?;
+        let answer = answer.map_err(|error| SettingsError::Ssm(in_words(&error)))?;
         let mut values = HashMap::new();
         for parameter in answer.parameters.unwrap_or_default() {
             let Some(value) = parameter.value.map(Secret::new) else {
@@ -227,4 +227,17 @@ impl SettingsStore {
             None => Ok(values),
         }
     }
+}
+
+/// What SSM says, where it says something; what else happened is told with all its causes.
+fn in_words<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: fmt::Debug,
+{
+    if let Some((Some(code), Some(message))) = error.as_service_error().map(|error| (error.code(), error.message())) {
+        return format!("{code}: {message}");
+    }
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

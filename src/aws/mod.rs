@@ -59,6 +59,21 @@ impl Patience {
     /// Of a person who waits in front of a terminal.
     #[cfg(feature = "tool")]
     pub const PERSON: Self = Self { attempt: Duration::from_secs(10), call: Duration::from_secs(20), attempts: 3 };
+
+    fn retries(self) -> RetryConfig {
+        RetryConfig::standard()
+            .with_max_attempts(self.attempts)
+            .with_initial_backoff(Duration::from_millis(100))
+            .with_max_backoff(Duration::from_secs(1))
+    }
+
+    fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.call)
+            .build()
+    }
 }
 
 /// Configuration for every client, from the function's environment. Endpoints of stand-ins come from the SDK's own
@@ -101,14 +116,13 @@ pub(crate) fn own_retries() -> RetryPartition {
 
 /// A configuration with this much patience, and nothing else yet.
 pub(crate) fn loader(patience: Patience) -> ConfigLoader {
-    let retries = RetryConfig::standard()
-        .with_max_attempts(patience.attempts)
-        .with_initial_backoff(Duration::from_millis(100))
-        .with_max_backoff(Duration::from_secs(1));
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(patience.attempt)
-        .operation_timeout(patience.call)
-        .build();
-    aws_config::defaults(BehaviorVersion::latest()).retry_config(retries).timeout_config(timeouts)
+    let defaults = aws_config::defaults(BehaviorVersion::latest());
+    defaults.retry_config(patience.retries()).timeout_config(patience.timeouts())
+}
+
+/// The same configuration, credentials and connections with another patience.
+#[cfg(feature = "tool")]
+pub(crate) fn with_patience(sdk_config: &SdkConfig, patience: Patience) -> SdkConfig {
+    let builder = sdk_config.to_builder();
+    builder.retry_config(patience.retries()).timeout_config(patience.timeouts()).build()
 }

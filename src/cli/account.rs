@@ -162,7 +162,7 @@ pub(super) fn plain(cause: &str) -> String {
 const OUT_OF_REACH: &str = "; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL";
 
 /// What a person can do about a refusal of AWS's; nothing where there is no more to say than AWS did.
-fn mending(cause: &str) -> &'static str {
+pub(super) fn mending(cause: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
     if says(&["ExpiredToken", "RequestExpired"]) {
         "; the session has expired: sign in again, as with `aws sso login`"

@@ -16,12 +16,15 @@ mod places;
 mod replay;
 mod runs;
 mod secret;
+mod serve;
 mod show;
+mod signals;
 mod simulate;
 mod since;
 mod webhook;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +62,7 @@ Examples:
   pipehook replay push.json              sends a delivery to the webhook, as GitHub would
   pipehook webhook install --repo octo-org/node-server
   pipehook webhook redeliver --since 3h  what the webhook could not take, once more
+  pipehook serve --listen 0.0.0.0:8080   the functions without Lambda, against the real AWS and GitHub
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +91,8 @@ enum Command {
     Watch(runs::WatchArguments),
     /// Signs a delivery and sends it to the webhook, as GitHub would
     Replay(replay::Arguments),
+    /// Runs both functions in this process, against the real AWS and GitHub, without Lambda
+    Serve(serve::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
     Simulate(simulate::Arguments),
     /// Sets up the webhook at GitHub, and has GitHub deliver again what was lost
@@ -102,6 +108,9 @@ pub enum Error {
     /// The port is taken, or may not be had.
     #[error("can't listen on 127.0.0.1:{port}: {cause}; --port takes another one")]
     Port { port: u16, cause: io::Error },
+    /// The address is taken, is not this machine's, or may not be had.
+    #[error("can't listen on {address}: {cause}; --listen takes another address")]
+    Listen { address: SocketAddr, cause: io::Error },
     #[error("can't read {}: {cause}", path.display())]
     Read { path: PathBuf, cause: io::Error },
     #[error("can't write {}: {cause}", path.display())]
@@ -122,6 +131,14 @@ pub enum Error {
     Aws { doing: String, cause: String, mending: &'static str },
     #[error("the stack {stack} has no output {output}; is it pipehook's? --stack names another one")]
     NoOutput { stack: String, output: String },
+    /// What the functions are told from outside can't be read, or is wrong.
+    #[error("can't use the {function}'s settings: {cause}{mending}")]
+    Settings { function: &'static str, cause: String, mending: &'static str },
+    #[error("the queue {url} can't feed the worker: {problem}")]
+    Queue { url: String, problem: String },
+    /// Somebody did not want to wait until what was in flight had come to its end.
+    #[error("ended at once; messages that were being worked on come back to the queue by themselves")]
+    Cut,
     #[error("no GitHub token: set GH_TOKEN or GITHUB_TOKEN, as in GH_TOKEN=$(gh auth token)")]
     NoGitHubToken,
     /// GitHub did not do what it was asked to.
@@ -238,6 +255,7 @@ impl Cli {
             Command::Watch(arguments) => Box::pin(arguments.run()).await,
             Command::Replay(arguments) => Box::pin(arguments.run()).await,
             Command::Webhook(arguments) => Box::pin(arguments.run()).await,
+            Command::Serve(arguments) => functions.run_until(Box::pin(serve::run(arguments))).await,
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.
                 let told = tokio::task::spawn_blocking(move || arguments.run()).await;

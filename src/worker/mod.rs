@@ -114,7 +114,7 @@ impl Worker {
                 Ok(None) => {}
                 Err(problem) => {
                     tracing::error!(
-                        message = id,
+                        message_id = id,
                         %problem,
                         "the message does not parse; it goes to the dead-letter queue"
                     );

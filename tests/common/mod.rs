@@ -78,8 +78,18 @@ impl Scene {
         scene
     }
 
+    /// As [`Self::new`], beginning now: for a process beside it that has no other clock than the system's.
+    pub(crate) async fn of_today() -> Self {
+        Self::set_up_at(Clock::system().now(), sample::ROUTES, TOKEN, classic()).await
+    }
+
     async fn set_up(routes: &str, github_token: &str, pipeline: PipelineSpec) -> Self {
-        let now = Arc::new(AtomicU64::new(1_769_292_000_000));
+        let then = Timestamp::from_millis(1_769_292_000_000);
+        Box::pin(Self::set_up_at(then, routes, github_token, pipeline)).await
+    }
+
+    async fn set_up_at(now: Timestamp, routes: &str, github_token: &str, pipeline: PipelineSpec) -> Self {
+        let now = Arc::new(AtomicU64::new(now.as_millis()));
         let clock = {
             let now = now.clone();
             Clock::from_fn(move || Timestamp::from_millis(now.load(Ordering::SeqCst)))

@@ -12,5 +12,6 @@ mod explain;
 mod lost_hour;
 mod replay;
 mod runs;
+mod serve;
 mod watch;
 mod webhook;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::functions::Functions;
 use super::pace::Pace;
+use super::signals::Signals;
 use super::{Error, show, speed};
 use crate::local::{Local, Setup};
 use crate::standin::{ACCOUNT, PostedStatus, REGION, aws_operations};
@@ -59,8 +60,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let local = Arc::new(local);
     let port = if port == 0 { 0 } else { port + 1 };
     let functions = Functions::start(port, local.clone(), pace).await.map_err(|cause| Error::Port { port, cause })?;
-    local.put_config(&routes.with_api_url(&local.server().github_api_url()));
     local.put_webhook_url(&functions.webhook_url());
+    local.put_config(&routes.with_api_url(&local.server().github_api_url()));
     routes.set_up(&mut local.world());
     add_hooks(&local, &functions, &routes);
     // The files lie there as long as this lives.
@@ -73,10 +74,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Error> {
     let show = |posted: &PostedStatus| {
         if arguments.json { show::json(posted).map_err(io::Error::from) } else { Ok(show::line(posted, began)) }
     };
+    let mut signals = Signals::listen();
+    let ended = signals.next();
     tokio::select! {
         error = show_statuses(&local, show) => Err(Error::Output(error)),
         () = send_deliveries(&local) => Ok(()),
-        () = asked_to_end() => match arguments.json {
+        () = ended => match arguments.json {
             true => Ok(()),
             false => writeln!(io::stdout(), "\nEnded.").map_err(Error::Output),
         },
@@ -163,24 +166,5 @@ async fn show_statuses(local: &Local, show: impl Fn(&PostedStatus) -> io::Result
             }
         }
         tokio::time::sleep(TICK).await;
-    }
-}
-
-/// Waits for Ctrl-C, or for what a supervisor sends in its place.
-async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
-        }
-    }
-    // Where the signal can't be listened for, it does what it does by default: it ends the program.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
