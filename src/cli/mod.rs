@@ -73,6 +73,8 @@ pub enum Error {
     Read { path: PathBuf, cause: io::Error },
     #[error("can't write {}: {cause}", path.display())]
     Write { path: PathBuf, cause: io::Error },
+    #[error("can't read {}: {cause}; --config names the configuration", path.display())]
+    ReadConfig { path: PathBuf, cause: io::Error },
     #[error("{}: {cause}", path.display())]
     Config { path: PathBuf, cause: ConfigError },
     /// It is no delivery, or not one that can be read.
@@ -113,6 +115,11 @@ pub enum Error {
 impl Error {
     fn github(doing: impl Into<String>, cause: GitHubError) -> Self {
         Self::GitHub { doing: doing.into(), cause }
+    }
+
+    /// What a person is told. Parts of it come from whatever was read: control characters in them would reach the terminal.
+    pub fn told(&self) -> String {
+        self.to_string().replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}")
     }
 
     /// Whether all that is wrong is that nobody reads the output any more, as after `| head`.

@@ -327,4 +327,4 @@ mod tests;
 
 #[cfg(test)]
 #[path = "route_properties.rs"]
-mod properties;
+pub(crate) mod properties;
