@@ -2,11 +2,13 @@
 
 #[allow(dead_code)] // The commands that use it come one by one.
 mod account;
+mod config;
 mod delivery;
 mod demo;
 mod dev;
 mod explain;
 mod functions;
+mod generate;
 #[allow(dead_code)] // As above.
 mod hub;
 mod pace;
@@ -46,18 +48,25 @@ Examples:
   pipehook dev                           the system to send deliveries to
   pipehook dev --config pipehook.toml    with your own routes
   pipehook explain push.json             what a delivery would start, and why not more
+  pipehook config check                  every mistake in pipehook.toml
   pipehook simulate --seeds 1000         a thousand stories in which everything goes wrong";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Tells stories of pushes, and checks that GitHub holds the truth in the end
     Demo(demo::Arguments),
+    /// Checks a configuration, and puts it in force
+    Config(config::Arguments),
     /// Keeps the system running, for deliveries of your own
     Dev(dev::Arguments),
     /// Says which pipelines a delivery would start, and which filter keeps it from the others
     Explain(explain::Arguments),
     /// Runs stories drawn from seeds, in which everything goes wrong, and checks that every promise is kept
     Simulate(simulate::Arguments),
+    /// Prints what makes a shell complete pipehook's commands
+    Completions(generate::Completions),
+    /// Prints the manual page, or writes one for each command
+    Man(generate::Man),
 }
 
 /// Why a command did not do what it was asked to.
@@ -77,6 +86,15 @@ pub enum Error {
     ReadConfig { path: PathBuf, cause: io::Error },
     #[error("{}: {cause}", path.display())]
     Config { path: PathBuf, cause: ConfigError },
+    /// What `config check` has shown already.
+    #[error("{}: {what}", path.display())]
+    Findings { path: PathBuf, what: String },
+    /// The parameter is not what it has to be for a configuration.
+    #[error("the parameter {name} {problem}")]
+    Parameter { name: String, problem: String },
+    /// Nobody has said yes.
+    #[error("{what}; nothing was changed")]
+    Unconfirmed { what: String },
     /// It is no delivery, or not one that can be read.
     #[error("{}: {problem}", path.display())]
     Delivery { path: PathBuf, problem: String },
@@ -148,7 +166,10 @@ impl Cli {
                 log_to_stderr("pipehook=warn");
                 functions.run_until(Box::pin(dev::run(arguments))).await
             }
+            Command::Config(arguments) => Box::pin(arguments.run()).await,
             Command::Explain(arguments) => arguments.run(),
+            Command::Completions(arguments) => arguments.run(),
+            Command::Man(arguments) => arguments.run(),
             Command::Simulate(arguments) => {
                 // It has runtimes of its own, one for each story.
                 let told = tokio::task::spawn_blocking(move || arguments.run()).await;

@@ -4,4 +4,6 @@
 mod common;
 mod scene;
 
+mod config;
 mod explain;
+mod generate;

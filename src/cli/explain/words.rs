@@ -99,7 +99,9 @@ pub(super) fn of_reason(reason: &Reason, event: &Event, route: &Route) -> String
             format!("the route has no `tags`, so that it does not take tag {tag}")
         }
         Reason::Tag { tag, .. } => format!("the route does not take tag {tag}"),
-        Reason::PullRequests { .. } => "the route does not take pull requests; with `pull_requests = true` it would".to_owned(),
+        Reason::PullRequests { .. } => {
+            "the route does not take pull requests; with `pull_requests = true` it would".to_owned()
+        }
         Reason::Base { branch, .. } => format!("the route does not take pull requests into {branch}"),
         Reason::PushStarts { branch, .. } => format!("the route takes the push to {branch} already"),
         other => other.to_string(),
