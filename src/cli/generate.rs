@@ -35,7 +35,7 @@ impl Completions {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  pipehook man | man -l -\n  \
                   pipehook man --dir ~/.local/share/man/man1\n\n\
-                  Exits with 0, and with 1 where a page can't be written.")]
+                  Exits with 0, with 1 where a page can't be written, and with 2 where it is called wrongly.")]
 pub(super) struct Man {
     /// Write pipehook.1 and a page for each command into this folder, which is made where it is not there
     #[arg(long, value_name = "DIR")]
@@ -70,5 +70,6 @@ fn pages(command: Command) -> Vec<Command> {
 fn rendered(command: Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     Page::new(command).render(&mut page)?;
-    Ok(page)
+    // What a command's help ends with has no better name to the generator.
+    Ok(String::from_utf8_lossy(&page).replace(".SH EXTRA\n", ".SH EXAMPLES\n").into_bytes())
 }

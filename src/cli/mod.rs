@@ -84,7 +84,7 @@ pub enum Error {
     Write { path: PathBuf, cause: io::Error },
     #[error("can't read {}: {cause}; --config names the configuration", path.display())]
     ReadConfig { path: PathBuf, cause: io::Error },
-    #[error("{}: {cause}", path.display())]
+    #[error("{0}: {cause}\n`pipehook config check {0}` shows everything that is wrong with it", path.display())]
     Config { path: PathBuf, cause: ConfigError },
     /// What `config check` has shown already.
     #[error("{}: {what}", path.display())]

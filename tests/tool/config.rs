@@ -118,7 +118,7 @@ async fn every_mistake_is_shown_in_its_line() {
 async fn what_is_very_probably_not_meant_is_a_warning_and_may_count() {
     let desk = with(DOUBTFUL).await;
     insta::assert_snapshot!(desk.run(&["config", "check"]).await, @r#"
-    warning: `branches`: "refs/heads/main" can match nothing: a branch is compared by its name, without refs/heads/
+    warning: `branches`: "refs/heads/main" can match nothing: a branch's name goes without refs/heads/
      --> pipehook.toml:3:13
       |
     3 | branches = ["refs/heads/main"]

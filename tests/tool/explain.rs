@@ -1,5 +1,7 @@
 //! `pipehook explain`.
 
+#![allow(clippy::unwrap_used)] // A helper that can't go on fails its test.
+
 use std::fs::File;
 use std::path::Path;
 
@@ -525,6 +527,7 @@ async fn what_is_no_delivery_or_no_configuration_is_refused_with_what_to_do() {
     3 | branch = "main"
       | ^^^^^^
     unknown field `branch`, expected one of `repository`, `branches`, `tags`, `paths`, `paths_ignore`, `pull_requests`, `pipeline`, `source_action`, `environment`, `environment_url`, `superseded`, `stop_failed_rollout`, `variables`
+    `pipehook config check wrong.toml` shows everything that is wrong with it
     --- exit code 1
     "#);
     insta::assert_snapshot!(desk.run(&["explain"]).await, @"

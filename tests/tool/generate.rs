@@ -39,7 +39,7 @@ async fn the_manual_has_a_page_for_each_command_with_its_examples() {
     }
     for page in pages {
         let text = std::fs::read_to_string(dir.join(&page)).unwrap();
-        assert!(text.contains("Examples:"), "{page} has no examples");
+        assert!(text.contains(".SH EXAMPLES\n"), "{page} has no examples");
         assert!(text.contains(".SH SYNOPSIS"), "{page}");
     }
     assert_eq!(std::fs::read_to_string(dir.join("pipehook.1")).unwrap(), main.out);

@@ -49,8 +49,11 @@ impl Arguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  pipehook config check\n  pipehook config check staging.toml --deny-warnings\n  \
                   pipehook config pull | pipehook config check - --json\n\n\
-                  Nothing is sent anywhere. Exits with 0 where nothing is wrong, with 1 where something is, or where there \
-                  are warnings and --deny-warnings is given, and with 2 where it is called wrongly.")]
+                  Nothing is sent anywhere. In JSON each finding has severity (error or warning), line, column, end_line,\n\
+                  end_column, message and help; lines and columns are counted from 1, columns in characters, and the end\n\
+                  is behind the last one.\n\n\
+                  Exits with 0 where nothing is wrong, with 1 where something is, or where there are warnings and\n\
+                  --deny-warnings is given, and with 2 where it is called wrongly.")]
 struct Check {
     /// The configuration; - for standard input
     #[arg(value_name = "FILE", default_value = "pipehook.toml")]
@@ -58,7 +61,7 @@ struct Check {
     /// Let warnings count as mistakes
     #[arg(long)]
     deny_warnings: bool,
-    /// Print a JSON array: severity, line, column, end_line, end_column (from 1, in characters), message and help
+    /// Print a JSON array
     #[arg(long)]
     json: bool,
 }

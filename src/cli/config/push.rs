@@ -21,11 +21,11 @@ use crate::config::check::{check, masked};
 #[command(
     after_help = "Examples:\n  pipehook config push\n  pipehook config push staging.toml --stack pipehook-staging\n  \
                   pipehook config push --yes --profile production\n\n\
-                  What differs is shown, and asked for. The functions take the new configuration within five minutes, \
-                  without a deploy. A later update of the stack with another Repository, Branch, PipelineName, SourceAction \
-                  or GitHubApiUrl writes its own first value over it.\n\n\
-                  Exits with 0 where the configuration is in the parameter, and with 1 where it has mistakes, where nobody \
-                  said yes, or where AWS refused."
+                  What differs is shown, and asked for. The functions take the new configuration within five\n\
+                  minutes, without a deploy. A later update of the stack with another Repository, Branch,\n\
+                  PipelineName, SourceAction or GitHubApiUrl writes its own first value over it.\n\n\
+                  Exits with 0 where the configuration is in the parameter, with 1 where it has mistakes, where\n\
+                  nobody said yes, or where AWS refused, and with 2 where it is called wrongly."
 )]
 pub(super) struct Push {
     /// The configuration; - for standard input, which needs --yes
@@ -90,7 +90,10 @@ impl Push {
         write!(out, "{doing} {parameter}? [y/N] ").and_then(|()| out.flush()).map_err(Error::Output)?;
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
-        read.map_err(|cause| Error::Read { path: "standard input".into(), cause })?;
+        if read.map_err(|cause| Error::Read { path: "standard input".into(), cause })? == 0 {
+            // The terminal was closed without a line break of its own.
+            writeln!(out).map_err(Error::Output)?;
+        }
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => unconfirmed("it was not confirmed"),
@@ -178,6 +181,9 @@ fn show_difference(name: &str, old: Option<&str>, new: &str) -> io::Result<()> {
     let new = masked(new);
     let diff = TextDiff::from_lines(old.as_str(), new.as_str());
     writeln!(out, "{}", style(format!("--- {old_name}\n+++ {name}")).bold())?;
+    if old == new {
+        writeln!(out, "(only what looks like a secret differs)")?;
+    }
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         writeln!(out, "{}", style(hunk.header()).cyan())?;
         for change in hunk.iter_changes() {

@@ -25,11 +25,10 @@ use shown::Shown;
 #[command(after_help = "Examples:\n  pipehook explain events/push-main.json --config pipehook.example.toml\n  \
                   pipehook explain push.json --event push --json\n  \
                   gh api repos/OWNER/NAME/hooks/1/deliveries/2 | pipehook explain -\n\n\
-                  Nothing is sent anywhere. Exits with 0 whatever the delivery would start, and with 1 where it or the \
-                  configuration can't be read.")]
+                  Nothing is sent anywhere. Exits with 0 whatever the delivery would start, with 1 where it or the\n\
+                  configuration can't be read, and with 2 where it is called wrongly.")]
 pub(super) struct Arguments {
-    /// The delivery: GitHub's payload, what Lambda hands to a function, or what GitHub's API tells of a delivery; - for
-    /// standard input
+    /// The delivery, as GitHub or Lambda hands it over or as GitHub's API tells it; - for standard input
     #[arg(value_name = "EVENT.json")]
     delivery: PathBuf,
     /// The configuration

@@ -89,10 +89,7 @@ impl Entry<'_> {
         });
         let finding = |(key, text, place, doubt): (_, &str, _, Option<_>)| {
             let (why, help) = doubt?;
-            let message = match text {
-                "" => format!("`{key}`: {why}"),
-                text => format!("`{key}`: \"{}\" can match nothing: {why}", one_line(text)),
-            };
+            let message = format!("`{key}`: \"{}\" {why}", one_line(text));
             Some(Finding { help, ..Finding::warning(place, message) })
         };
         refs.chain(paths).filter_map(finding).collect()

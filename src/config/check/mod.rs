@@ -9,6 +9,7 @@ mod mistakes;
 mod parameter;
 mod patterns;
 mod secrets;
+mod words;
 
 use std::ops::Range;
 

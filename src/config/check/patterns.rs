@@ -3,75 +3,73 @@
 use super::globs::Glob;
 use crate::domain::template::one_line;
 
-/// What is wrong with a pattern, and what to write instead.
+/// What is wrong with a pattern, as goes on after it, and what to write instead.
 pub(super) type Doubt = (String, Option<String>);
+
+const REGEX: &str = "patterns are globs, not regular expressions: `*` is any text without a slash, `**` any text";
 
 /// What is the matter with a pattern for refs whose full names begin with `prefix`; `what` is a branch or a tag.
 pub(super) fn of_ref(pattern: &str, what: &str, prefix: &str) -> Option<Doubt> {
-    let doubt = |why: String, instead: Option<String>| Some((why, instead.map(|instead| write(&instead))));
+    if pattern.is_empty() {
+        return Some(empty());
+    }
     if let Some(name) = pattern.strip_prefix(prefix).filter(|name| !name.is_empty()) {
-        return doubt(format!("a {what} is compared by its name, without {prefix}"), Some(name.to_owned()));
+        return Some((format!("can match nothing: a {what}'s name goes without {prefix}"), Some(write(name))));
     }
     if let Some(other) = excluded(pattern) {
-        let help = format!("list what is to be taken instead of excluding {other}");
-        return Some(("a `!` in front excludes nothing: it is taken for a part of the name".to_owned(), Some(help)));
+        return Some((EXCLUDES_NOTHING.to_owned(), Some(format!("list what is to be taken, and leave {other} out"))));
     }
     let flaw = flaw_of_all(pattern, of_ref_name)?;
-    if pattern.is_empty() {
-        return doubt("an empty pattern matches nothing".to_owned(), None);
-    }
-    if pattern.starts_with('^') || pattern.ends_with('$') || pattern.contains(".*") {
-        let help = "patterns are globs, not regular expressions: `*` is any text without a slash, `**` any text";
-        return Some((format!("no {what} has such a name: it {flaw}"), Some(help.to_owned())));
-    }
     let trimmed = pattern.trim_matches('/');
-    let instead = match pattern {
-        _ if trimmed.is_empty() => None,
-        pattern if pattern.ends_with('/') => Some(format!("{trimmed}/**")),
-        pattern if pattern.starts_with('/') => Some(trimmed.to_owned()),
-        _ => None,
+    let help = if pattern.starts_with('^') || pattern.ends_with('$') || pattern.contains(".*") {
+        Some(REGEX.to_owned())
+    } else if trimmed.is_empty() {
+        None
+    } else if pattern.ends_with('/') {
+        Some(write(&format!("{trimmed}/**")))
+    } else if pattern.starts_with('/') {
+        Some(write(trimmed))
+    } else {
+        None
     };
-    doubt(format!("no {what} has such a name: it {flaw}"), instead)
+    Some((format!("can match nothing: no {what} has a name that {flaw}"), help))
 }
 
 /// What is the matter with a pattern for changed files.
 pub(super) fn of_path(pattern: &str, key: &str) -> Option<Doubt> {
-    let doubt = |why: &str, instead: Option<String>| Some((why.to_owned(), instead.map(|instead| write(&instead))));
+    if pattern.is_empty() {
+        return Some(empty());
+    }
     if let Some(other) = excluded(pattern) {
         let help = match key {
             "paths" => format!("put \"{other}\" into `paths_ignore`"),
             _ => format!("list the files that are not to count, without {other}"),
         };
-        return Some(("a `!` in front excludes nothing: it is taken for a part of the name".to_owned(), Some(help)));
+        return Some((EXCLUDES_NOTHING.to_owned(), Some(help)));
     }
-    if pattern.is_empty() {
-        return doubt("an empty pattern matches nothing", None);
-    }
-    let is_windows = pattern
-        .match_indices('\\')
-        .any(|(at, _)| pattern[at + 1..].starts_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_'));
-    if is_windows {
-        return doubt(
-            "GitHub's paths have `/` between folders; `\\` takes the next sign literally",
-            Some(pattern.replace('\\', "/")),
-        );
+    let doubt = |why: &str, instead: Option<&str>| Some((format!("can match nothing: {why}"), instead.map(write)));
+    let mut behind_backslashes = pattern.split('\\').skip(1);
+    if behind_backslashes.any(|part| part.starts_with(char::is_alphanumeric)) {
+        let why = "has `\\` between folders, where GitHub's paths have `/`; `\\` takes the next sign literally";
+        return Some((why.to_owned(), Some(write(&pattern.replace('\\', "/")))));
     }
     flaw_of_all(pattern, of_path_name)?;
+    let root = "GitHub's paths begin at the repository's root, without `/` or `./`";
     let trimmed = pattern.trim_start_matches("./").trim_matches('/');
-    let inner = (!trimmed.is_empty()).then_some(trimmed);
     match pattern {
-        "." | "./" | "/" => {
-            doubt("GitHub's paths begin at the repository's root, without `.` or `/`", Some("**".to_owned()))
+        _ if matches!(trimmed, "" | ".") => doubt(root, Some("**")),
+        _ if pattern.ends_with('/') => {
+            doubt("it is compared with files, and no file's path ends with a slash", Some(&format!("{trimmed}/**")))
         }
-        pattern if pattern.ends_with('/') => doubt(
-            "a pattern is compared with files, and no file's path ends in `/`",
-            inner.map(|inner| format!("{inner}/**")),
-        ),
-        pattern if pattern.starts_with("./") || pattern.starts_with('/') => {
-            doubt("GitHub's paths begin at the repository's root, without `/` or `./`", inner.map(str::to_owned))
-        }
-        _ => doubt("no path of a changed file has `.`, `..` or nothing between its slashes", None),
+        _ if pattern.starts_with("./") || pattern.starts_with('/') => doubt(root, Some(trimmed)),
+        _ => doubt("no changed file has `.`, `..` or nothing between its slashes", None),
     }
+}
+
+const EXCLUDES_NOTHING: &str = "excludes nothing: the `!` in front is taken for a part of the name";
+
+fn empty() -> Doubt {
+    ("can match nothing: it is empty".to_owned(), Some("leave it out".to_owned()))
 }
 
 fn write(pattern: &str) -> String {

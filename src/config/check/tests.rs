@@ -206,43 +206,45 @@ paths = ["./src/**", "/Dockerfile", "docs/", "src\\main.js", "a/../b", "!docs/**
 paths_ignore = ["!src/**"]
 pull_requests = { base = ["refs/heads/main"] }
 "#), @r#"
-    5:3-20 warning: `branches`: "refs/heads/main" can match nothing: a branch is compared by its name, without refs/heads/
+    5:3-20 warning: `branches`: "refs/heads/main" can match nothing: a branch's name goes without refs/heads/
         help: write "main"
-    5:22-24 warning: `branches`: an empty pattern matches nothing
-    5:26-33 warning: `branches`: "/main" can match nothing: no branch has such a name: it begins with a slash
+    5:22-24 warning: `branches`: "" can match nothing: it is empty
+        help: leave it out
+    5:26-33 warning: `branches`: "/main" can match nothing: no branch has a name that begins with a slash
         help: write "main"
-    5:35-45 warning: `branches`: "feature/" can match nothing: no branch has such a name: it ends with a slash
+    5:35-45 warning: `branches`: "feature/" can match nothing: no branch has a name that ends with a slash
         help: write "feature/**"
-    5:47-58 warning: `branches`: "my branch" can match nothing: no branch has such a name: it holds ' '
-    5:60-66 warning: `branches`: "a..b" can match nothing: no branch has such a name: it holds ".."
-    5:68-76 warning: `branches`: "^main$" can match nothing: no branch has such a name: it holds '^'
+    5:47-58 warning: `branches`: "my branch" can match nothing: no branch has a name that holds ' '
+    5:60-66 warning: `branches`: "a..b" can match nothing: no branch has a name that holds ".."
+    5:68-76 warning: `branches`: "^main$" can match nothing: no branch has a name that holds '^'
         help: patterns are globs, not regular expressions: `*` is any text without a slash, `**` any text
-    5:78-90 warning: `branches`: "release/.*" can match nothing: no branch has such a name: it has a part that begins with a dot
+    5:78-90 warning: `branches`: "release/.*" can match nothing: no branch has a name that has a part that begins with a dot
         help: patterns are globs, not regular expressions: `*` is any text without a slash, `**` any text
-    5:92-99 warning: `branches`: "fix~1" can match nothing: no branch has such a name: it holds '~'
-    5:109-117 warning: `branches`: "x.lock" can match nothing: no branch has such a name: it has a part that ends in .lock
-    5:119-125 warning: `branches`: "a//b" can match nothing: no branch has such a name: it holds "//"
-    5:127-133 warning: `branches`: "!dev" can match nothing: a `!` in front excludes nothing: it is taken for a part of the name
-        help: list what is to be taken instead of excluding dev
-    5:135-147 warning: `branches`: "{a b,c..d}" can match nothing: no branch has such a name: it holds ' '
-    7:9-23 warning: `tags`: "refs/tags/v*" can match nothing: a tag is compared by its name, without refs/tags/
+    5:92-99 warning: `branches`: "fix~1" can match nothing: no branch has a name that holds '~'
+    5:109-117 warning: `branches`: "x.lock" can match nothing: no branch has a name that has a part that ends in .lock
+    5:119-125 warning: `branches`: "a//b" can match nothing: no branch has a name that holds "//"
+    5:127-133 warning: `branches`: "!dev" excludes nothing: the `!` in front is taken for a part of the name
+        help: list what is to be taken, and leave dev out
+    5:135-147 warning: `branches`: "{a b,c..d}" can match nothing: no branch has a name that holds ' '
+    7:9-23 warning: `tags`: "refs/tags/v*" can match nothing: a tag's name goes without refs/tags/
         help: write "v*"
-    7:25-30 warning: `tags`: "v:*" can match nothing: no tag has such a name: it holds ':'
+    7:25-30 warning: `tags`: "v:*" can match nothing: no tag has a name that holds ':'
     8:10-20 warning: `paths`: "./src/**" can match nothing: GitHub's paths begin at the repository's root, without `/` or `./`
         help: write "src/**"
     8:22-35 warning: `paths`: "/Dockerfile" can match nothing: GitHub's paths begin at the repository's root, without `/` or `./`
         help: write "Dockerfile"
-    8:37-44 warning: `paths`: "docs/" can match nothing: a pattern is compared with files, and no file's path ends in `/`
+    8:37-44 warning: `paths`: "docs/" can match nothing: it is compared with files, and no file's path ends with a slash
         help: write "docs/**"
-    8:46-60 warning: `paths`: "src\main.js" can match nothing: GitHub's paths have `/` between folders; `\` takes the next sign literally
+    8:46-60 warning: `paths`: "src\main.js" has `\` between folders, where GitHub's paths have `/`; `\` takes the next sign literally
         help: write "src/main.js"
-    8:62-70 warning: `paths`: "a/../b" can match nothing: no path of a changed file has `.`, `..` or nothing between its slashes
-    8:72-82 warning: `paths`: "!docs/**" can match nothing: a `!` in front excludes nothing: it is taken for a part of the name
+    8:62-70 warning: `paths`: "a/../b" can match nothing: no changed file has `.`, `..` or nothing between its slashes
+    8:72-82 warning: `paths`: "!docs/**" excludes nothing: the `!` in front is taken for a part of the name
         help: put "docs/**" into `paths_ignore`
-    8:84-86 warning: `paths`: an empty pattern matches nothing
-    9:17-26 warning: `paths_ignore`: "!src/**" can match nothing: a `!` in front excludes nothing: it is taken for a part of the name
+    8:84-86 warning: `paths`: "" can match nothing: it is empty
+        help: leave it out
+    9:17-26 warning: `paths_ignore`: "!src/**" excludes nothing: the `!` in front is taken for a part of the name
         help: list the files that are not to count, without src/**
-    10:27-44 warning: `base`: "refs/heads/main" can match nothing: a branch is compared by its name, without refs/heads/
+    10:27-44 warning: `base`: "refs/heads/main" can match nothing: a branch's name goes without refs/heads/
         help: write "main"
     "#);
 }
