@@ -4,8 +4,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::patterns::{of_path, of_ref, of_ref_name};
 use super::{check, mistakes, position};
 use crate::config::Config;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::route::properties::{pull_request, push};
+use crate::domain::route::{Decision, Patterns};
 
 const SEEDS: [&str; 20] = [
     include_str!("../../../pipehook.example.toml"),
@@ -64,6 +68,27 @@ const PIECES: [&str; 32] = [
     "\u{1b}",
     "\n",
     "ü",
+];
+
+/// What patterns are put together from.
+const GLOB_PIECES: [&str; 16] =
+    ["a", "b", "/", "//", ".", "..", "./", "*", "**", "**/", "/**", "?", "~", "{a,./b}", "[ab]", "\\."];
+
+/// What routes to one pipeline may differ in.
+const ROUTE_LINES: [&str; 13] = [
+    "branches = []",
+    "branches = [\"**\"]",
+    "branches = [\"*\"]",
+    "branches = [\"main\", \"a/**\"]",
+    "branches = [\"a/*\", \"gh-readonly-queue/**\"]",
+    "tags = [\"**\"]",
+    "tags = [\"a*\", \"main\"]",
+    "paths = [\"a/**\"]",
+    "paths_ignore = [\"**/*.md\"]",
+    "pull_requests = true",
+    "pull_requests = { base = [\"main\"] }",
+    "pull_requests = { base = [] }",
+    "superseded = \"success\"",
 ];
 
 #[derive(Clone, Debug)]
@@ -137,5 +162,63 @@ proptest! {
     #[test]
     fn what_is_no_configuration_at_all_is_refused_by_both(text in "\\PC{0,80}") {
         holds(&text)?;
+    }
+
+    /// A pattern that can match nothing matches no name that there can be.
+    #[test]
+    fn what_is_told_to_match_nothing_does(
+        pattern in vec(select(&GLOB_PIECES[..]), 1..5), names in vec("[ab./~-]{1,6}", 1..60),
+    ) {
+        let pattern = pattern.concat();
+        let Ok(patterns) = Patterns::new(std::slice::from_ref(&pattern)) else { return Ok(()) };
+        let is_path = |name: &String| !name.split('/').any(|part| matches!(part, "" | "." | ".."));
+        let matches_nothing = |doubt: Option<(String, _)>| doubt.is_some_and(|(why, _)| why.starts_with("can match nothing"));
+        if matches_nothing(of_ref(&pattern, "branch", "refs/heads/")) {
+            for name in names.iter().filter(|name| of_ref_name(name).is_none()) {
+                prop_assert!(!patterns.matches(name), "{pattern} matches {name}");
+            }
+        }
+        if matches_nothing(of_path(&pattern, "paths")) {
+            for name in names.iter().filter(|name| is_path(name)) {
+                prop_assert!(!patterns.matches(name), "{pattern} matches {name}");
+            }
+        }
+    }
+
+    /// A route that is told to start nothing, for an earlier one takes all, starts nothing whatever comes.
+    #[test]
+    fn a_route_that_is_told_to_be_behind_another_never_decides(
+        first in vec(select(&ROUTE_LINES[..]), 0..3), second in vec(select(&ROUTE_LINES[..]), 0..3),
+        kinds in vec(prop_oneof![3 => push(), 1 => pull_request()], 1..20),
+    ) {
+        let route = |lines: &[&str], number: usize| {
+            let mut lines = lines.to_vec();
+            lines.sort_unstable();
+            lines.dedup_by_key(|line| line.split(' ').next());
+            let head = "[[route]]\nrepository = \"octo-org/node-server\"\npipeline = \"p\"\n";
+            format!("{head}variables = {{ ROUTE = \"{number}\" }}\n{}\n", lines.join("\n"))
+        };
+        let text = route(&first, 1) + &route(&second, 2);
+        let told = check(&text);
+        let is_behind = told.iter().any(|finding| finding.message.contains("this route never starts p"));
+        let config = Config::parse(&text).unwrap();
+        // Nobody's default branch is one of the merge queue's.
+        let is_odd = |kind: &EventKind| match kind {
+            EventKind::Push(push) => push.default_branch.starts_with("gh-readonly-queue/"),
+            _ => false,
+        };
+        for kind in kinds.into_iter().filter(|kind| !is_odd(kind)) {
+            let event = Event { delivery: String::new(), kind };
+            for decision in config.routes.plan(&event) {
+                if let Decision::Start(request) = decision {
+                    prop_assert!(!is_behind || request.variables[0].1 == "1", "{text} {event:?}");
+                }
+            }
+            let starts = |index: usize| matches!(config.routes.0[index].decide(&event), Decision::Start(_));
+            let is_default = !text.contains("branches");
+            if starts(0) && starts(1) && is_default {
+                prop_assert!(told.iter().any(|finding| finding.context.is_some()), "{text} {event:?}");
+            }
+        }
     }
 }
