@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
         Err(error) => {
             // Whoever closed the pipe behind us has read enough, and needs no message about it.
             if !error.is_said() {
-                eprintln!("pipehook: {error}");
+                eprintln!("pipehook: {}", error.told());
             }
             ExitCode::from(error.exit_code())
         }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde_json::Value;
 
 use super::Error;
-use crate::webhook::delivery_id;
+use crate::webhook::{delivery_id, is_event_name, payload_of};
 
 /// What stands for standard input.
 const STDIN: &str = "-";
@@ -18,15 +18,17 @@ const STDIN: &str = "-";
 pub(super) struct Delivery(pub(super) Request<Bytes>);
 
 impl Delivery {
-    /// Reads a delivery: the payload alone, what Lambda hands to a function (by a Function URL, an API Gateway or a load
-    /// balancer), or what GitHub's API says of a delivery (`GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{id}`).
-    /// `event` names the event where the file does not.
+    /// Reads a delivery: the payload alone (as JSON or as a form), what Lambda hands to a function (by a Function URL, an
+    /// API Gateway or a load balancer), or what GitHub's API says of a delivery
+    /// (`GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{id}`). `event` names the event where the file does not.
     ///
     /// # Errors
     /// Where the file can't be read, is no JSON, or does not tell which event it is.
     pub(super) fn read(path: &Path, event: Option<&str>) -> Result<Self, Error> {
+        let is_stdin = path == Path::new(STDIN);
+        let path = if is_stdin { Path::new("standard input") } else { path };
         let unreadable = |cause| Error::Read { path: path.to_owned(), cause };
-        let bytes = if path == Path::new(STDIN) {
+        let bytes = if is_stdin {
             let mut bytes = Vec::new();
             io::stdin().read_to_end(&mut bytes).map(|_| bytes).map_err(unreadable)?
         } else {
@@ -41,33 +43,46 @@ impl Delivery {
     }
 
     fn parse(bytes: Vec<u8>, event: Option<&str>) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))?;
-        let mut request = if json["requestContext"].is_object() {
-            of_lambda(&bytes)?
-        } else if json["request"]["headers"].is_object() {
-            of_github(&json["request"])?
+        // Some editors and shells put a byte order mark in front.
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).map(<[u8]>::to_vec).unwrap_or(bytes);
+        let (mut request, named) = if bytes.starts_with(FORM) {
+            (of_form(bytes), None)
         } else {
-            Request::new(Bytes::from(bytes))
+            let json: Value = serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))?;
+            not_for_the_worker(&json)?;
+            if json["requestContext"].is_object() {
+                (of_lambda(&bytes)?, None)
+            } else if json["request"]["payload"].is_object() {
+                (of_github(&json["request"])?, json["event"].as_str().map(str::to_owned))
+            } else {
+                (Request::new(Bytes::from(bytes)), None)
+            }
         };
-        let headers = request.headers_mut();
-        headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-        let guessed = || guess(&json).filter(|_| !headers.contains_key(EVENT));
-        if let Some(event) = event.or_else(guessed) {
-            let named = HeaderValue::from_str(event).map_err(|_| format!("\"{event}\" is no name of an event"))?;
-            headers.insert(EVENT, named);
+        request.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        let header = request.headers().contains_key(EVENT);
+        let guessed = if header { None } else { named.or_else(|| guess(&request).map(str::to_owned)) };
+        if let Some(event) = event.map(str::to_owned).or(guessed) {
+            let value = HeaderValue::from_str(&event).ok().filter(|_| is_event_name(&event));
+            let value = value.ok_or_else(|| format!("{event:?} is no name of an event"))?;
+            request.headers_mut().insert(EVENT, value);
         }
-        if !headers.contains_key(EVENT) {
+        if !request.headers().contains_key(EVENT) {
             return Err("it does not say which event it is; --event names it, as in --event push".to_owned());
         }
         Ok(Self(request))
     }
 }
 
+/// How a body begins that GitHub sends as a form.
+const FORM: &[u8] = b"payload=";
+
 /// The header that names the event.
 const EVENT: HeaderName = HeaderName::from_static("x-github-event");
 
 /// The event that a payload is of, by what only this event's payload has.
-fn guess(payload: &Value) -> Option<&'static str> {
+fn guess(request: &Request<Bytes>) -> Option<&'static str> {
+    let payload = payload_of(request.headers(), request.body()).ok()?;
+    let payload: Value = serde_json::from_slice(&payload).ok()?;
     let has = |key: &str| !payload[key].is_null();
     match () {
         () if has("pull_request") && has("number") => Some("pull_request"),
@@ -77,6 +92,24 @@ fn guess(payload: &Value) -> Option<&'static str> {
         () if has("zen") => Some("ping"),
         () => None,
     }
+}
+
+/// The worker's events look as if they were deliveries to somebody who searches for a lost push.
+fn not_for_the_worker(json: &Value) -> Result<(), String> {
+    let what = match json {
+        _ if json["Records"].is_array() => "a batch of the queue's messages",
+        _ if json["detail-type"].is_string() => "an event of EventBridge's",
+        _ if json["job"].is_string() => "a message of the queue",
+        _ => return Ok(()),
+    };
+    Err(format!("it is {what}, which the worker gets, and no delivery of GitHub's"))
+}
+
+fn of_form(body: Vec<u8>) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::from(body));
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(CONTENT_TYPE, form);
+    request
 }
 
 fn of_lambda(event: &[u8]) -> Result<Request<Bytes>, String> {

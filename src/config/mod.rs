@@ -1,5 +1,7 @@
 //! The configuration: TOML, as `pipehook.example.toml` documents it line by line.
 
+#[cfg(feature = "tool")]
+pub(crate) mod check;
 mod wire;
 
 use std::net::Ipv4Addr;

@@ -37,10 +37,10 @@ struct GitHub {
 #[serde(deny_unknown_fields)]
 struct RouteEntry {
     repository: Spanned<String>,
-    branches: Option<Spanned<Vec<String>>>,
-    tags: Option<Spanned<Vec<String>>>,
-    paths: Option<Spanned<Vec<String>>>,
-    paths_ignore: Option<Spanned<Vec<String>>>,
+    branches: Option<Vec<Spanned<String>>>,
+    tags: Option<Vec<Spanned<String>>>,
+    paths: Option<Vec<Spanned<String>>>,
+    paths_ignore: Option<Vec<Spanned<String>>>,
     pull_requests: Option<Spanned<PullRequestsEntry>>,
     pipeline: Spanned<String>,
     source_action: Option<Spanned<String>>,
@@ -73,6 +73,14 @@ pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
     let file: File =
         toml::from_str(text).map_err(|error| ConfigError::Parse(error.to_string().trim_end().to_owned()))?;
     resolve(file).map_err(|(place, problem)| ConfigError::Value { line: line_of(text, place.start), problem })
+}
+
+/// As [`parse`], of what was parsed already: the place of the first mistake, where the parser tells it, and what it is.
+#[cfg(feature = "tool")]
+pub(super) fn read(table: Spanned<toml::de::DeTable<'_>>) -> Result<Config, (Option<Range<usize>>, String)> {
+    let file = File::deserialize(toml::de::Deserializer::from(table));
+    let file = file.map_err(|error| (error.span(), error.message().to_owned()))?;
+    resolve(file).map_err(|(place, problem)| (Some(place), problem))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
@@ -116,7 +124,10 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
     let pull_requests = match entry.pull_requests.as_ref().map(|entry| (entry.get_ref(), entry.span())) {
         None | Some((PullRequestsEntry::Any(false), _)) => PullRequests::None,
         Some((PullRequestsEntry::Any(true), _)) => PullRequests::All,
-        Some((PullRequestsEntry::Into(into), place)) => PullRequests::Into(patterns("base", &into.base, place)?),
+        Some((PullRequestsEntry::Into(into), place)) => {
+            let bases: Vec<_> = into.base.iter().map(|base| Spanned::new(place.clone(), base.clone())).collect();
+            PullRequests::Into(patterns("base", &bases)?)
+        }
     };
     if let Some(url) = entry.environment_url.as_ref().filter(|url| !is_web_address(url.get_ref())) {
         let problem = "`environment_url` must begin with https:// or http:// and hold no blanks".to_owned();
@@ -136,11 +147,11 @@ fn resolve_route(entry: RouteEntry) -> Result<Route, Mistake> {
         repository,
         branches: match &entry.branches {
             None => Branches::Default,
-            Some(branches) => Branches::Matching(patterns("branches", branches.get_ref(), branches.span())?),
+            Some(branches) => Branches::Matching(patterns("branches", branches)?),
         },
-        tags: optional_patterns("tags", entry.tags.as_ref())?.unwrap_or_default(),
-        paths: optional_patterns("paths", entry.paths.as_ref())?,
-        paths_ignore: optional_patterns("paths_ignore", entry.paths_ignore.as_ref())?.unwrap_or_default(),
+        tags: optional_patterns("tags", entry.tags.as_deref())?.unwrap_or_default(),
+        paths: optional_patterns("paths", entry.paths.as_deref())?,
+        paths_ignore: optional_patterns("paths_ignore", entry.paths_ignore.as_deref())?.unwrap_or_default(),
         pull_requests,
         pipeline: pipeline.clone(),
         source_action,
@@ -160,13 +171,14 @@ fn is_web_address(url: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty()) && !url.contains(char::is_whitespace)
 }
 
-fn optional_patterns(key: &str, texts: Option<&Spanned<Vec<String>>>) -> Result<Option<Patterns>, Mistake> {
-    texts.map(|texts| patterns(key, texts.get_ref(), texts.span())).transpose()
+fn optional_patterns(key: &str, texts: Option<&[Spanned<String>]>) -> Result<Option<Patterns>, Mistake> {
+    texts.map(|texts| patterns(key, texts)).transpose()
 }
 
-fn patterns(key: &str, texts: &[String], place: Range<usize>) -> Result<Patterns, Mistake> {
-    Patterns::new(texts).map_err(|(index, error)| {
-        let pattern = texts.get(index).map(String::as_str).unwrap_or_default();
+fn patterns(key: &str, texts: &[Spanned<String>]) -> Result<Patterns, Mistake> {
+    let plain: Vec<String> = texts.iter().map(|text| text.get_ref().clone()).collect();
+    Patterns::new(&plain).map_err(|(index, error)| {
+        let (pattern, place) = texts.get(index).map_or(("", 0..0), |text| (text.get_ref().as_str(), text.span()));
         (place, format!("`{key}` holds \"{pattern}\", which is no glob: {}", error.kind()))
     })
 }

@@ -39,7 +39,7 @@ impl Patterns {
         self.texts.is_empty()
     }
 
-    fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.set.is_match(name)
     }
 
@@ -327,4 +327,4 @@ mod tests;
 
 #[cfg(test)]
 #[path = "route_properties.rs"]
-mod properties;
+pub(crate) mod properties;

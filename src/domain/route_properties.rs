@@ -8,7 +8,7 @@ use super::*;
 
 /// A route as it is written: patterns are texts.
 #[derive(Clone, Debug)]
-struct Written {
+pub(crate) struct Written {
     repository: &'static str,
     branches: Option<Vec<String>>,
     tags: Vec<String>,
@@ -156,7 +156,7 @@ fn model(routes: &[Written], repository: &RepositoryName, kind: &EventKind) -> V
 
 // ---- What is really decided.
 
-fn real(written: &Written) -> Route {
+pub(crate) fn real(written: &Written) -> Route {
     let patterns = |texts: &Vec<String>| Patterns::new(texts).unwrap();
     Route {
         repository: RepositoryName::parse(written.repository).unwrap(),
@@ -222,7 +222,7 @@ fn written() -> impl Strategy<Value = Written> {
     })
 }
 
-fn table() -> impl Strategy<Value = Vec<Written>> {
+pub(crate) fn table() -> impl Strategy<Value = Vec<Written>> {
     let number = |routes: Vec<Written>| {
         routes.into_iter().enumerate().map(|(number, route)| Written { number, ..route }).collect()
     };
@@ -237,7 +237,7 @@ fn commit() -> CommitSha {
     CommitSha::parse(&"a1".repeat(20)).unwrap()
 }
 
-fn push() -> impl Strategy<Value = EventKind> {
+pub(crate) fn push() -> impl Strategy<Value = EventKind> {
     let git_ref = prop_oneof![2 => name().prop_map(Ref::Branch), 1 => name().prop_map(Ref::Tag)];
     let message = prop_oneof![
         4 => Just("Say hello".to_owned()),
@@ -263,7 +263,7 @@ fn push() -> impl Strategy<Value = EventKind> {
     )
 }
 
-fn pull_request() -> impl Strategy<Value = EventKind> {
+pub(crate) fn pull_request() -> impl Strategy<Value = EventKind> {
     (repository(), name(), name(), name(), prop::bool::weighted(0.3)).prop_map(
         |(repository, default_branch, head_branch, base_branch, from_fork)| {
             EventKind::PullRequest(PullRequest {
@@ -281,7 +281,7 @@ fn pull_request() -> impl Strategy<Value = EventKind> {
     )
 }
 
-fn press() -> impl Strategy<Value = EventKind> {
+pub(crate) fn press() -> impl Strategy<Value = EventKind> {
     let names = vec![
         "codepipeline/node-server",
         "CodePipeline/Node-Server/Build",

@@ -220,6 +220,11 @@ impl Ssm {
         if value.is_empty() {
             return Err(AwsError::validation("Value must not be empty"));
         }
+        // Double braces are for references to parameters, which a value may not hold.
+        if value.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
+            let message = "Parameter value can't nest another parameter. Do not use \"{{}}\" in the value.";
+            return Err(AwsError::validation(message));
+        }
         let tier = body["Tier"].as_str().unwrap_or("Standard");
         let limit = if tier == "Standard" { STANDARD_LIMIT } else { ADVANCED_LIMIT };
         if value.len() > limit {
@@ -285,6 +290,7 @@ mod tests {
         let names: Vec<String> = (0..11).map(|n| format!("/p{n}")).collect();
         assert!(ssm.call(NOW, "GetParameters", &json!({"Names": names})).is_err());
         let put = |value: String, tier: &str| json!({"Name": "/big", "Value": value, "Type": "String", "Tier": tier});
+        assert!(ssm.call(NOW, "PutParameter", &put("# as in {{branch}}".to_owned(), "Standard")).is_err());
         assert!(ssm.call(NOW, "PutParameter", &put("x".repeat(4097), "Standard")).is_err());
         assert!(ssm.call(NOW, "PutParameter", &put("x".repeat(8193), "Advanced")).is_err());
         let answer = ssm.call(NOW, "PutParameter", &put("x".repeat(8192), "Advanced")).unwrap();

@@ -244,17 +244,24 @@ fn signature_header(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
 
 fn event_name(headers: &HeaderMap) -> Result<&str, Rejection> {
     let name = headers.get("x-github-event").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Lower case and underscores, and since `projects_v2` digits too.
+    if is_event_name(name) {
+        Ok(name)
+    } else {
+        Err(Rejection::BadRequest("the x-github-event header names no event".to_owned()))
+    }
+}
+
+/// Lower case and underscores, and since `projects_v2` digits too.
+pub(crate) fn is_event_name(name: &str) -> bool {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let is_name = !name.is_empty() && name.len() <= 64 && name.chars().all(legal);
-    if is_name { Ok(name) } else { Err(Rejection::BadRequest("the x-github-event header names no event".to_owned())) }
+    !name.is_empty() && name.len() <= 64 && name.chars().all(legal)
 }
 
 /// The JSON of the delivery: the body itself, or the form's field `payload`, as the webhook's content type is set.
 ///
 /// GitHub's form has no field before it. This counts, for the content type is a header outside the signature: a body that
 /// was signed as JSON, with a field of somebody's making in a commit's message, must never be read as a form.
-fn payload_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Rejection> {
+pub(crate) fn payload_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>, Rejection> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {

@@ -586,6 +586,8 @@ def parameters_are_used(plain, full):
     refused(client, "ParameterNotFound", lambda: client.get_parameter(Name="/driven/nope"))
     refused(client, "ParameterVersionNotFound", lambda: client.get_parameter(Name="/driven/one:2"))
     refused(client, "ParameterAlreadyExists", lambda: client.put_parameter(Name="/driven/one", Value="2", Type="String"))
+    braces = lambda: client.put_parameter(Name="/driven/braces", Value="{{x}}", Type="String")
+    refused(client, "ValidationException", braces)
     deep = lambda: client.put_parameter(Name="/a" * 16, Value="v", Type="String")
     refused(client, "HierarchyLevelLimitExceededException", deep)
     refused(client, "ValidationException", lambda: client.get_parameters(Names=[f"/p{at}" for at in range(11)]))

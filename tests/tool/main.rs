@@ -6,9 +6,11 @@ mod scene;
 mod watching;
 
 mod acts;
+mod config;
 mod dlq;
 mod doctor;
 mod explain;
+mod generate;
 mod lost_hour;
 mod replay;
 mod runs;
