@@ -279,7 +279,7 @@ async fn nothing_is_changed_unasked() {
     let desk = with(RIGHT).await;
     let before = in_force(&desk).await;
     let ran = desk.run(&["config", "push"]).await;
-    insta::assert_snapshot!(ran.err, @"pipehook: there is no terminal to ask at; --yes does it without; nothing was changed");
+    insta::assert_snapshot!(ran.err, @r#"pipehook: nothing was changed: "Change /pipehook/config?" can only be asked at a terminal; --yes goes on without asking"#);
     assert_eq!((ran.code, in_force(&desk).await), (1, before));
 }
 

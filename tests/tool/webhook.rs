@@ -152,11 +152,11 @@ async fn a_route_for_pull_requests_needs_the_webhook_to_hear_of_them() {
 #[tokio::test]
 async fn nothing_is_changed_where_nobody_can_be_asked() {
     let desk = Desk::new().await;
-    insta::assert_snapshot!(desk.run(&["webhook", "install", "--repo", sample::REPOSITORY]).await, @"
+    insta::assert_snapshot!(desk.run(&["webhook", "install", "--repo", sample::REPOSITORY]).await, @r#"
     --- standard error
-    pipehook: something would be changed, and there is nobody here to ask; --yes goes on without asking
+    pipehook: nothing was changed: "Create a webhook of octo-org/node-server for push, to WEBHOOK/?" can only be asked at a terminal; --yes goes on without asking
     --- exit code 1
-    ");
+    "#);
     assert_eq!(hooks(&desk), []);
     desk.install_hook();
     let remove = ["webhook", "remove", "--repo", sample::REPOSITORY];

@@ -15,6 +15,8 @@ use crate::github::moment;
 
 /// What `dlq list` is told.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pipehook dlq list\n  pipehook dlq list --stack pipehook-staging --json\n\n\
+                  Exits with 0, whatever lies there, and with 1 where the queue can't be read.")]
 pub(super) struct Arguments {
     /// Look at so many messages
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=MOST as i64))]

@@ -27,11 +27,10 @@ const INTERRUPTED: u8 = 130;
 
 /// What `dlq redrive` is told.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "With --all, SQS moves the messages itself, and Ctrl-C (exit code 130) cancels that. Single ones are \
+#[command(after_help = "Examples:\n  pipehook dlq redrive 1b2c3d4e\n  pipehook dlq redrive --all --yes\n\n\
+                  With --all, SQS moves the messages itself, and Ctrl-C (exit code 130) cancels that. Single ones are \
                   sent to the queue before they are deleted here. Either way none is lost, and what was given up after a \
-                  day of failures is tried for a day again."
-)]
+                  day of failures is tried for a day again.")]
 pub(super) struct Arguments {
     /// The messages, by their ids or the first characters of them
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]

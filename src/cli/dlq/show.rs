@@ -15,6 +15,8 @@ use crate::github::moment;
 
 /// What `dlq show` is told.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  pipehook dlq show 1b2c3d4e\n  pipehook dlq show 1b2c3d4e --json\n\n\
+                  Exits with 0, and with 1 where the message is not there, or the queue can't be read.")]
 pub(super) struct Arguments {
     /// The message, by its id or the first characters of it
     id: String,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::account::Account;
 use crate::cli::Error;
+use crate::cli::account::Account;
 use crate::settings::Function;
 
 /// The functions' variables, as the template sets them on Lambda.
