@@ -19,6 +19,7 @@ pub mod ecs;
 pub mod logs;
 #[cfg(feature = "tool")]
 pub(crate) mod moments;
+#[cfg(feature = "tool")]
 pub(crate) mod setup;
 #[cfg(feature = "worker")]
 pub(crate) mod signed;

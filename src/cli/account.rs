@@ -48,7 +48,7 @@ impl AccountArguments {
         let provider =
             sdk_config.credentials_provider().ok_or_else(|| Error::NoCredentials("none set up".to_owned()))?;
         let provided = aws_credential_types::provider::ProvideCredentials::provide_credentials(&provider).await;
-        provided.map_err(|error| Error::NoCredentials(innermost(&error)))?;
+        provided.map_err(|error| Error::NoCredentials(where_none_are(&innermost(&error))))?;
         Ok(Account { sdk_config, stack_name: self.stack.clone(), stack: OnceCell::new() })
     }
 }
@@ -133,9 +133,11 @@ impl Account {
 impl Error {
     /// That something could not be done at AWS, with what AWS says and what to do about it.
     pub(super) fn aws(doing: impl Into<String>, unread: Unread) -> Self {
-        let cause = without_debug(&unread.to_string()).to_owned();
+        // What is to be done is said after it, so the sorting has nothing to add.
+        let (Unread::ForNow(cause) | Unread::ForGood(cause)) = unread;
+        let cause = plain(&cause);
         let mending = mending(&cause);
-        Self::Aws { doing: doing.into(), cause: plain(&cause), mending }
+        Self::Aws { doing: doing.into(), cause, mending }
     }
 
     /// As [`Self::aws`], of a client of the SDK's.
@@ -177,12 +179,12 @@ pub(super) fn mending(cause: &str) -> &'static str {
     }
 }
 
-/// What AWS or the network says, without what the SDK adds for those who debug it: the whole error once more, with what came
-/// over the wire.
-fn without_debug(cause: &str) -> &str {
-    let kinds = ["DispatchFailure", "ResponseError", "TimeoutError", "ConstructionFailure", "ServiceError"];
-    let begins = kinds.iter().filter_map(|kind| cause.find(&format!(" ({kind}("))).min();
-    begins.map_or(cause, |at| &cause[..at])
+/// Why there are no credentials. Where nothing is set up, the SDK lists everything that was not tried, a line each.
+fn where_none_are(cause: &str) -> String {
+    match cause.split_once(". Attempted:") {
+        Some(_) => "neither the environment nor a profile nor this machine has any".to_owned(),
+        None => plain(cause),
+    }
 }
 
 /// The last cause of an error, which says the most.

@@ -201,6 +201,14 @@ fn the_pipelines_view_is_read_only_where_nothing_else_tells() {
 }
 
 #[test]
+fn the_definition_is_read_of_a_parallel_execution_that_was_stopped() {
+    let of = |status, is_parallel| needs_definition(&ExecutionHead { is_parallel, ..head(status) });
+    assert!(of(ExecutionStatus::Stopped, true) && of(ExecutionStatus::Cancelled, true));
+    assert!(!of(ExecutionStatus::Stopped, false), "its view tells");
+    assert!(!of(ExecutionStatus::InProgress, true) && !of(ExecutionStatus::Failed, true), "its actions tell");
+}
+
+#[test]
 fn newer_executions_are_counted_only_where_an_approval_waits() {
     let approval = |status| ActionRun::sample("Staging", "Approve", ActionKind::Approval, status);
     let running = head(ExecutionStatus::InProgress);

@@ -41,6 +41,9 @@ pub enum Fault {
     AccessDenied,
     /// The credentials are not good: `UnrecognizedClientException` or the service's own, at GitHub 401.
     Unauthorized,
+    /// The credentials were good until a while ago, as those of a session are: `ExpiredTokenException` or the service's own,
+    /// at GitHub 401.
+    Expired,
     /// The thing is not there: the service's own "not found" error, at GitHub 404.
     NotFound,
     /// The request is well-formed and refused: `ValidationException` or the service's own, at GitHub 422.
@@ -62,6 +65,7 @@ impl Fault {
             Self::Delay(_) => "delay",
             Self::AccessDenied => "access denied",
             Self::Unauthorized => "unauthorized",
+            Self::Expired => "expired",
             Self::NotFound => "not found",
             Self::Unprocessable => "unprocessable",
         }
@@ -114,6 +118,14 @@ impl Fault {
                     _ => ("UnrecognizedClientException", 400),
                 };
                 AwsError { status, ..AwsError::new(code, "The security token is invalid.") }
+            }
+            Self::Expired => {
+                // What speaks in forms has the older code.
+                let (code, status) = match service.content_type() {
+                    "application/x-www-form-urlencoded" => ("ExpiredToken", 403),
+                    _ => ("ExpiredTokenException", 400),
+                };
+                AwsError { status, ..AwsError::new(code, "The security token included in the request is expired") }
             }
             Self::NotFound => {
                 let code = match (service, operation) {
@@ -180,7 +192,7 @@ impl Fault {
             }
             Self::AccessDenied => refused(403, "Resource not accessible by integration")
                 .with("x-accepted-github-permissions", "statuses=write"),
-            Self::Unauthorized => refused(401, "Bad credentials"),
+            Self::Unauthorized | Self::Expired => refused(401, "Bad credentials"),
             Self::NotFound => refused(404, "Not Found"),
             Self::Unprocessable => refused(422, "Validation Failed"),
         })

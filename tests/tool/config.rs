@@ -173,7 +173,7 @@ async fn what_can_not_be_read_is_told() {
     let desk = Desk::new().await;
     insta::assert_snapshot!(desk.run(&["config", "check"]).await, @"
     --- standard error
-    pipehook: can't read pipehook.toml: No such file or directory (os error 2)
+    pipehook: can't read pipehook.toml: No such file or directory
     --- exit code 1
     ");
     std::fs::write(desk.home().join("binary.toml"), [0x5b, 0xff, 0xfe]).unwrap();
@@ -184,7 +184,7 @@ async fn what_can_not_be_read_is_told() {
     ");
     insta::assert_snapshot!(desk.run(&["config", "check", "."]).await, @"
     --- standard error
-    pipehook: can't read .: Is a directory (os error 21)
+    pipehook: can't read .: Is a directory
     --- exit code 1
     ");
     insta::assert_snapshot!(desk.run(&["config", "check", "--strict"]).await, @"
@@ -403,12 +403,12 @@ async fn refusals_of_aws_say_what_to_do() {
     ");
     insta::assert_snapshot!(refused("PutParameter", Fault::ServerError).await, @"
     --- standard error
-    pipehook: can't write the parameter /pipehook/config: out of reach, throttled, or failing: InternalServerError: The service could not handle this request
+    pipehook: can't write the parameter /pipehook/config: InternalServerError: The service could not handle this request
     --- exit code 1
     ");
     // How the connection ended is the SDK's to say.
     let lost = refused("GetParameters", Fault::LostBefore).await;
-    assert!(lost.err.starts_with("pipehook: can't read the parameter /pipehook/config: out of reach"), "{lost}");
+    assert!(lost.err.starts_with("pipehook: can't read the parameter /pipehook/config: "), "{lost}");
     assert!(lost.err.ends_with("AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL\n"), "{lost}");
     assert_eq!(lost.code, 1);
 }
@@ -439,7 +439,7 @@ async fn without_region_credentials_stack_or_network_it_says_what_is_missing() {
     // Nobody listens there.
     offline.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
     let offline = desk.finish(offline).await;
-    assert!(offline.err.starts_with("pipehook: can't read the stack pipehook: out of reach"), "{offline}");
+    assert!(offline.err.starts_with("pipehook: can't read the stack pipehook: "), "{offline}");
     assert!(offline.err.contains("AWS is out of reach: check the network") && offline.code == 1, "{offline}");
     let mut named = desk.command(&["config", "pull", "--stack", "nowhere"]);
     named.env("PIPEHOOK_CONFIG_PARAMETER", PARAMETER);

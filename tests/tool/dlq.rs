@@ -263,7 +263,7 @@ async fn what_goes_wrong_says_what_to_do() {
     pipehook: can't read the dead-letter queue: UnrecognizedClientException: The security token is invalid.; the credentials are not valid: check the access key and its secret
     --- exit code 1
     --- standard error
-    pipehook: can't read the dead-letter queue: out of reach, throttled, or failing: dispatch failure: other: client error (SendRequest): connection closed before message completed; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+    pipehook: can't read the dead-letter queue: dispatch failure: other: client error (SendRequest): connection closed before message completed; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
     --- exit code 1
     --- standard error
     pipehook: can't read the stack pipehook: AccessDenied: The caller is not authorized to perform: cloudformation:DescribeStacks; the credentials are valid, but their policy does not allow this

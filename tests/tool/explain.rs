@@ -488,7 +488,7 @@ async fn what_is_no_delivery_or_no_configuration_is_refused_with_what_to_do() {
     ");
     insta::assert_snapshot!(desk.run(&["explain", "nowhere.json"]).await, @"
     --- standard error
-    pipehook: can't read nowhere.json: No such file or directory (os error 2)
+    pipehook: can't read nowhere.json: No such file or directory
     --- exit code 1
     ");
     desk.write("unknown.json", "{\"action\": \"opened\"}");
@@ -516,7 +516,7 @@ async fn what_is_no_delivery_or_no_configuration_is_refused_with_what_to_do() {
     desk.write("push.json", &sample::push("main", "x", &[]).to_string());
     insta::assert_snapshot!(desk.run(&["explain", "push.json", "--config", "nowhere.toml"]).await, @"
     --- standard error
-    pipehook: can't read nowhere.toml: No such file or directory (os error 2); --config names the configuration
+    pipehook: can't read nowhere.toml: No such file or directory; --config names the configuration
     --- exit code 1
     ");
     desk.write("wrong.toml", &ONE_ROUTE.replace("pipeline", "branch = \"main\"\npipeline"));

@@ -51,12 +51,12 @@ async fn a_page_that_can_not_be_written_is_told() {
     desk.write("taken", "");
     insta::assert_snapshot!(desk.run(&["man", "--dir", "taken"]).await, @"
     --- standard error
-    pipehook: can't write taken: File exists (os error 17)
+    pipehook: can't write taken: File exists
     --- exit code 1
     ");
     insta::assert_snapshot!(desk.run(&["man", "--dir", "taken/man1"]).await, @"
     --- standard error
-    pipehook: can't write taken/man1: Not a directory (os error 20)
+    pipehook: can't write taken/man1: Not a directory
     --- exit code 1
     ");
 }

@@ -15,5 +15,6 @@ mod lost_hour;
 mod replay;
 mod runs;
 mod serve;
+mod trouble;
 mod watch;
 mod webhook;

@@ -133,7 +133,7 @@ impl Desk {
             let text = String::from_utf8(bytes).unwrap();
             let text = text.replace(&self.webhook_url, "WEBHOOK/");
             let text = text.replace(self.webhook_url.trim_end_matches('/'), "WEBHOOK").replace(&server, "SERVER");
-            text.replace(self.home.to_str().unwrap(), "HOME")
+            without_numbers_of_errors(&text.replace(self.home.to_str().unwrap(), "HOME"))
         };
         Ran { code: output.status.code().unwrap_or(-1), out: tidy(output.stdout), err: tidy(output.stderr) }
     }
@@ -145,6 +145,13 @@ impl Drop for Desk {
         // What can't be removed is in the target folder, and of no harm there.
         let _ = std::fs::remove_dir_all(&self.home);
     }
+}
+
+/// The same error has another number on another system.
+fn without_numbers_of_errors(text: &str) -> String {
+    let mut pieces = text.split(" (os error ");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |kept, piece| kept + piece.split_once(')').map_or(piece, |(_, rest)| rest))
 }
 
 /// What was printed, what was told on standard error, and the exit code where it is not 0.

@@ -411,7 +411,7 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
     let taken_port = desk.run(&["serve", "--listen", &taken.to_string()]).await;
     insta::assert_snapshot!(taken_port.to_string().replace(&taken.to_string(), "ADDRESS"), @"
     --- standard error
-    pipehook: can't listen on ADDRESS: Address already in use (os error 98); --listen takes another address
+    pipehook: can't listen on ADDRESS: Address already in use; --listen takes another address
     --- exit code 1
     ");
 
@@ -420,12 +420,7 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
     });
     insta::assert_snapshot!(no_credentials.await, @"
     --- standard error
-    pipehook: no AWS credentials: no credentials found in chain. Attempted:
-      Environment: the credential provider was not enabled: environment variable not set
-      Profile: the credential provider was not enabled
-      WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-      EcsContainer: the credential provider was not enabled: ECS provider not configured
-      Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`; set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    pipehook: no AWS credentials: neither the environment nor a profile nor this machine has any; set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     --- exit code 1
     ");
 
@@ -444,11 +439,9 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
         command.env("AWS_ENDPOINT_URL", format!("http://{gone}")).env("PIPEHOOK_QUEUE_URL", "http://SERVER/queue");
         command.env("PIPEHOOK_CONFIG", sample::ROUTES);
     });
-    let no_network = no_network.await.to_string();
-    let (said, mended) = (no_network.split(": out of reach").next().unwrap(), no_network.rsplit("; ").next().unwrap());
-    insta::assert_snapshot!(format!("{said} … {mended}"), @"
+    insta::assert_snapshot!(no_network.await, @"
     --- standard error
-    pipehook: can't read the queue http://SERVER/queue … AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+    pipehook: can't read the queue http://SERVER/queue: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
     --- exit code 1
     ");
 
@@ -457,7 +450,7 @@ async fn what_is_wrong_from_the_beginning_is_said_at_once() {
     });
     insta::assert_snapshot!(no_parameter_store.await, @"
     --- standard error
-    pipehook: can't use the webhook's settings: SSM can't be read: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111); AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+    pipehook: can't use the webhook's settings: SSM can't be read: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
     --- exit code 1
     ");
 

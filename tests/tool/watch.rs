@@ -314,18 +314,13 @@ async fn no_network_no_region_and_no_credentials_each_say_so() {
     }
     insta::assert_snapshot!(told, @"
     --- standard error
-    pipehook: can't list the runs of node-server: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused (os error 111); AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
+    pipehook: can't list the runs of node-server: dispatch failure: io error: client error (Connect): tcp connect error: Connection refused; AWS is out of reach: check the network, the region and AWS_ENDPOINT_URL
     --- exit code 1
     --- standard error
     pipehook: no AWS region: set it with --region, AWS_REGION, or in the profile
     --- exit code 1
     --- standard error
-    pipehook: no AWS credentials: no credentials found in chain. Attempted:
-      Environment: the credential provider was not enabled: environment variable not set
-      Profile: the credential provider was not enabled
-      WebIdentityToken: the credential provider was not enabled: $AWS_WEB_IDENTITY_TOKEN_FILE was not set
-      EcsContainer: the credential provider was not enabled: ECS provider not configured
-      Ec2InstanceMetadata: the credential provider was not enabled: IMDS disabled by AWS_EC2_METADATA_DISABLED env var set to `true`; set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
+    pipehook: no AWS credentials: neither the environment nor a profile nor this machine has any; set AWS_PROFILE, sign in with `aws sso login`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     --- exit code 1
     ");
 }

@@ -410,7 +410,7 @@ async fn no_network_and_no_account_are_told_apart() {
     no_github.env("GITHUB_API_URL", "http://127.0.0.1:1");
     insta::assert_snapshot!(desk.finish(no_github).await, @"
     --- standard error
-    pipehook: can't list the webhooks of octo-org/node-server: GitHub is out of reach or fails: Service Error: client error (Connect): tcp connect error: Connection refused (os error 111)
+    pipehook: can't list the webhooks of octo-org/node-server: GitHub is out of reach or fails: Service Error: client error (Connect): tcp connect error: Connection refused
     --- exit code 1
     ");
     let mut no_aws = desk.command(&["webhook", "status"]);

@@ -217,7 +217,7 @@ async fn a_url_where_nobody_is() {
     move_webhook(&desk, &format!("http://127.0.0.1:{port}/"));
     let told = troubles(&desk).await.to_string().replace(&port.to_string(), "PORT");
     insta::assert_snapshot!(told, @"
-      ✗ signed ping: http://127.0.0.1:PORT/ can't be reached: Connection refused (os error 111)
+      ✗ signed ping: http://127.0.0.1:PORT/ can't be reached: Connection refused
           → check the network and the URL
       – forged ping: not checked: the webhook can't be reached
     --- standard error
