@@ -322,6 +322,26 @@ fn the_wait_to_be_started_was_the_first_thing_that_a_run_said() {
     assert_eq!(due.iter().map(|report| report.description.as_str()).collect::<Vec<_>>(), ["In progress"]);
 }
 
+#[test]
+fn what_a_run_says_later_is_for_statuses_that_it_has_posted() {
+    let later = Wanted { later: Some("In progress".to_owned()), ..wanted(State::Pending, "Source in progress", 4) };
+    let shown = |state, execution: Option<&str>, posts: u32, check_run| Shown {
+        context: later.report.context.clone(),
+        state,
+        description: "said before".to_owned(),
+        execution: execution.map(str::to_owned),
+        check_run,
+        posts: [("x1".to_owned(), posts)].into(),
+    };
+    let says = |shown: Shown| to_post(&later, Some(&shown), "x1").description;
+    assert_eq!(says(shown(State::Pending, Some("x1"), 1, None)), "In progress");
+    assert_eq!(says(shown(State::Pending, None, 0, None)), "In progress", "the wait was this run's");
+    assert_eq!(says(shown(State::Success, None, 0, None)), "Source in progress", "a skipped push is no wait");
+    assert_eq!(says(shown(State::Pending, Some("x0"), 0, None)), "Source in progress", "another run has said it");
+    assert_eq!(says(shown(State::Pending, Some("x1"), 1, Some(7))), "Source in progress", "a check run is changed");
+    assert_eq!(to_post(&later, None, "x1").description, "Source in progress");
+}
+
 /// How many statuses each context may get, the execution's own first.
 fn accounts(snapshot: &ExecutionSnapshot) -> Vec<u32> {
     desired(snapshot, &sha(SHA), &options()).iter().map(|wanted| wanted.account).collect()
