@@ -15,6 +15,7 @@ mod lost_hour;
 mod replay;
 mod runs;
 mod serve;
+mod simulate;
 mod trouble;
 mod watch;
 mod webhook;
