@@ -22,10 +22,10 @@ pub struct Listed {
     pub updated: Timestamp,
 }
 
-/// As many characters of an execution's id as people read.
+/// As many characters of an id of AWS's as people read.
 pub const SHORT_ID: usize = 8;
 
-/// The beginning of an execution's id.
+/// The beginning of the id of an execution, or of a message.
 pub fn short_id(id: &str) -> &str {
     id.get(..SHORT_ID).unwrap_or(id)
 }

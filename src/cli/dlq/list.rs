@@ -7,10 +7,11 @@ use console::{Alignment, pad_str, style};
 use serde::Serialize;
 
 use super::words::Reading;
-use super::{Dead, MOST, day_and_time, short};
+use super::{Dead, MOST, day_and_time};
 use crate::aws::dead_letters::Letter;
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
+use crate::domain::listed::short_id;
 use crate::github::moment;
 
 /// What `dlq list` is told.
@@ -87,7 +88,7 @@ fn row<'a>((letter, read): &'a (Letter, Reading)) -> Row<'a> {
 fn table(read: &[(Letter, Reading)]) -> Vec<String> {
     let heads = ["message", "since (UTC)", "tries", "what"].map(str::to_owned);
     let cells = |(letter, read): &(Letter, Reading)| {
-        [short(&letter.id).to_owned(), day_and_time(read.since), read.tries.to_string(), read.what.clone()]
+        [short_id(&letter.id).to_owned(), day_and_time(read.since), read.tries.to_string(), read.what.clone()]
     };
     let rows: Vec<_> = read.iter().map(cells).collect();
     let width = |column: usize| {

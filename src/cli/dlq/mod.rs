@@ -18,9 +18,6 @@ use crate::github::moment;
 /// The most messages that are looked at. A message can only be read by receiving it.
 const MOST: usize = 1_000;
 
-/// Characters of a message's id that people read.
-const SHORT: usize = 8;
-
 /// What `dlq` is told.
 #[derive(Debug, Args)]
 #[command(
@@ -85,10 +82,6 @@ impl Dead {
         let taken = self.letters.take(most, enough).await;
         taken.map_err(|unread| Error::aws("read the dead-letter queue", unread))
     }
-}
-
-fn short(id: &str) -> &str {
-    id.get(..SHORT).unwrap_or(id)
 }
 
 /// The one message that an id or the beginning of one is of.

@@ -10,11 +10,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::words::{Reading, put_back};
-use super::{Dead, MOST, only, short};
+use super::{Dead, MOST, only};
 use crate::aws::dead_letters::{Letter, MoveStatus};
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
 use crate::cli::confirm;
+use crate::domain::listed::short_id;
 
 /// So often SQS is asked how far a move is.
 const EVERY: Duration = Duration::from_millis(500);
@@ -106,7 +107,8 @@ impl Arguments {
         if !self.yes {
             let letters = dead.look(MOST).await?;
             let chosen = self.chosen(&letters)?;
-            let lines = chosen.iter().map(|letter| format!("\n  {} {}", short(&letter.id), Reading::of(letter).what));
+            let lines =
+                chosen.iter().map(|letter| format!("\n  {} {}", short_id(&letter.id), Reading::of(letter).what));
             let count = messages(chosen.len() as u64, "", "");
             confirm::ask(&format!("Redrive {}?{}\n", count.trim_end(), lines.collect::<String>()), false)?;
         }
@@ -131,7 +133,7 @@ impl Arguments {
             if let Err(unread) = dead.letters.put_back(letter, &body).await {
                 let left: Vec<Letter> = chosen[place..].iter().map(|letter| (*letter).clone()).collect();
                 dead.letters.release(&left).await;
-                let doing = format!("redrive {}, after {redriven} of {}", short(&letter.id), chosen.len());
+                let doing = format!("redrive {}, after {redriven} of {}", short_id(&letter.id), chosen.len());
                 return Err(Error::aws(doing, unread));
             }
             redriven += 1;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::aws::dead_letters::Letter;
+use crate::cli::show::short;
 use crate::domain::listed::short_id;
 use crate::domain::log::masked;
 use crate::domain::text;
@@ -87,10 +88,6 @@ impl Reading {
 /// What is known of a message that came back to the queue again and again.
 fn died() -> String {
     "its function died or ran out of time; the worker's log says more".to_owned()
-}
-
-fn short(sha: &str) -> &str {
-    sha.get(..7).unwrap_or(sha)
 }
 
 fn job(job: &Job) -> (&'static str, String) {

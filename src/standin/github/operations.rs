@@ -142,7 +142,7 @@ impl GitHub {
         if let Some(expires) = expires {
             reply = reply.with("github-authentication-token-expiration", moment::spaced(expires));
         }
-        reply.with("x-ratelimit-resource", "core").with("date", moment::http(now))
+        reply.with("x-ratelimit-resource", "core")
     }
 
     fn answer(&mut self, ask: &Ask<'_>, token: Option<&str>) -> Result<Reply, Box<Reply>> {
