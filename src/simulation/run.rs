@@ -109,7 +109,8 @@ pub(super) struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     pub(super) async fn new(plan: &'a Plan, watch: Watch) -> Self {
-        let world = World::new(BEGINNING, plan.seed);
+        let mut world = World::new(BEGINNING, plan.seed);
+        world.forget_responses();
         let wires = Wires::new(world, plan.set_up.slowest, plan.seed);
         let sdk_config = loader(Patience::WORKER)
             .endpoint_url(ENDPOINT)

@@ -75,6 +75,7 @@ pub struct World {
     /// Requests to GitHub that are carried out later, when nobody waits for them any more.
     late: Vec<(Timestamp, Request<Bytes>)>,
     journal: Vec<Call>,
+    keeps_responses: bool,
     ids: Ids,
 }
 
@@ -97,6 +98,7 @@ impl World {
             deliveries: Vec::new(),
             late: Vec::new(),
             journal: Vec::new(),
+            keeps_responses: true,
             ids: Ids::new(seed, "requests"),
         }
     }
@@ -172,6 +174,11 @@ impl World {
     /// The journal as JSON lines, for the model checker.
     pub fn journal_json_lines(&self) -> String {
         self.journal.iter().map(|call| format!("{}\n", call.to_json())).collect()
+    }
+
+    /// Leaves the responses out of the journal from now on, for long simulations.
+    pub fn forget_responses(&mut self) {
+        self.keeps_responses = false;
     }
 
     /// Forgets the journal, for long simulations.
@@ -318,8 +325,7 @@ impl World {
             let id = self.ids.uuid();
             let reply = fault.and_then(|fault| fault.at_aws(service, operation, &id));
             let reply = reply.unwrap_or_else(|| {
-                let input = rest.as_ref().map(|(_, input)| input);
-                let answer = self.answer_aws(service, operation, request, form.as_ref(), input, &id);
+                let answer = self.answer_aws(service, operation, request, form.as_ref(), &shown, &id);
                 match answer {
                     Ok(body) => Reply { status: 200, headers: Vec::new(), body },
                     Err(error) => service.error(&error, &id),
@@ -337,11 +343,12 @@ impl World {
         operation: &str,
         request: &Request<Bytes>,
         form: Option<&Form>,
-        input: Option<&Value>,
+        shown: &Value,
         id: &str,
     ) -> Result<Body, AwsError> {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        if input.is_none() && request.method() != http::Method::POST {
+        let is_of_path = service == AwsService::Lambda;
+        if !is_of_path && request.method() != http::Method::POST {
             return Err(AwsError::new("UnknownOperationException", "Only POST is supported"));
         }
         let Some(caller) = access_key(request) else { return Err(service.unsigned()) };
@@ -356,28 +363,33 @@ impl World {
             (AwsService::Sts, Some(form)) => return identity::call(operation, form, caller, id).map(xml),
             _ => {}
         }
-        if let Some(input) = input {
-            return self.functions.call(operation, input).map(Body::Json);
+        if is_of_path {
+            return self.functions.call(operation, shown).map(Body::Json);
         }
         let content_type = header("content-type").unwrap_or_default();
         if content_type.split(';').next().map(str::trim) != Some(service.content_type()) {
             let message = format!("The content type must be {}", service.content_type());
             return Err(AwsError::new("SerializationException", message));
         }
-        let body = match request.body().as_ref() {
-            b"" => Value::Object(serde_json::Map::new()),
-            bytes => serde_json::from_slice(bytes)
-                .map_err(|error| AwsError::new("SerializationException", error.to_string()))?,
+        let nothing = Value::Object(serde_json::Map::new());
+        let body = match shown {
+            Value::Null => &nothing,
+            // A text, or no JSON at all.
+            Value::String(_) => match serde_json::from_slice::<Value>(request.body()) {
+                Ok(_) => shown,
+                Err(error) => return Err(AwsError::new("SerializationException", error.to_string())),
+            },
+            body => body,
         };
         let answer = match service {
-            AwsService::CodePipeline => self.pipelines.call(self.now, operation, &body)?,
-            AwsService::Sqs => self.queues.call(self.now, operation, &body, &base(request.headers()))?,
-            AwsService::Ssm => Some(self.parameters.call(self.now, operation, &body)?),
-            AwsService::CodeBuild => Some(self.builds.call(self.now, operation, &body)?),
-            AwsService::Logs => Some(logs::call(&self.builds, self.now, operation, &body)?),
-            AwsService::Ecs => Some(self.services.call(self.now, operation, &body)?),
-            AwsService::Events => Some(self.rules.call(operation, &body)?),
-            AwsService::Connections => Some(self.connections.call(operation, &body)?),
+            AwsService::CodePipeline => self.pipelines.call(self.now, operation, body)?,
+            AwsService::Sqs => self.queues.call(self.now, operation, body, &base(request.headers()))?,
+            AwsService::Ssm => Some(self.parameters.call(self.now, operation, body)?),
+            AwsService::CodeBuild => Some(self.builds.call(self.now, operation, body)?),
+            AwsService::Logs => Some(logs::call(&self.builds, self.now, operation, body)?),
+            AwsService::Ecs => Some(self.services.call(self.now, operation, body)?),
+            AwsService::Events => Some(self.rules.call(operation, body)?),
+            AwsService::Connections => Some(self.connections.call(operation, body)?),
             // Without a form there is no version that would have led here, and without a path no function.
             AwsService::Ec2 | AwsService::Elb | AwsService::CloudFormation | AwsService::Sts | AwsService::Lambda => {
                 None
@@ -396,7 +408,8 @@ impl World {
         fault: Option<Fault>,
     ) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let response = reply.map_or(Value::Null, Reply::body_value);
+        let kept = reply.filter(|_| self.keeps_responses);
+        let response = kept.map_or(Value::Null, Reply::body_value);
         self.journal.push(Call {
             at: self.now,
             service,
