@@ -30,7 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(6);
 const TIMEOUT_OF_CAUSE: Duration = Duration::from_secs(2);
 
 /// After this long without an answer of ECS, an action that has succeeded is believed where ECS never answered in this run,
-/// and likely never will. Where it has, it is waited for as for one that says to be at work.
+/// and likely never will, and by the second such look at the earliest: one look may have been cut short. Where ECS has
+/// answered, it is waited for as for one that says to be at work.
 const BELIEVED_WITHOUT_ECS_AFTER: Duration = Duration::from_secs(15);
 
 /// For all that decorates a report, beside each other.
@@ -209,14 +210,15 @@ impl Reader {
     /// A sandbox may have been frozen while it waited for the answer: it counts when ECS was asked.
     fn without(&self, action: &ActionRun, before: Option<Rollout>, unread: &Unread, asked: Timestamp) -> Option<Work> {
         let Some(Place::Service { service, .. }) = &action.place else { return None };
-        if before.is_none() && matches!(unread, Unread::ForGood(_)) {
+        if before.as_ref().is_none_or(Rollout::is_held_back) && matches!(unread, Unread::ForGood(_)) {
             return Some(Work::Rollout(Rollout::unknown(service, Progress::Unreadable)));
         }
         let has_answered = before.as_ref().is_some_and(|before| before.revision.is_some());
         let patience = if has_answered { STILL_AT_WORK } else { BELIEVED_WITHOUT_ECS_AFTER };
+        let is_first = before.is_none();
         let since = asked.since(action.updated);
         let progress = match action.status {
-            ActionStatus::Succeeded if since < patience => Progress::Rolling { lifecycle: None },
+            ActionStatus::Succeeded if is_first || since < patience => Progress::Rolling { lifecycle: None },
             _ if action.is_over() => Progress::Unconfirmed,
             _ => Progress::NotBegun,
         };

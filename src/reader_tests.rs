@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::execution::{ExecutionStatus, StageStatus};
+use crate::domain::reading::Source;
 use crate::local::{Local, Setup, sample};
 use crate::standin::{Build as BuildSpec, BuildPhase, Fault, PipelineSpec, Release, Rollout as RolloutSpec, Script};
 use crate::standin::{ServiceSpec, When};
@@ -78,6 +80,51 @@ fn build_fails() -> Script {
     Script::new().on("Build", "Build", build)
 }
 
+fn rollout(reading: &Reading) -> &Rollout {
+    reading.actions.iter().find_map(ActionRun::rollout).unwrap()
+}
+
+fn remembered(reading: &Reading) -> Vec<KnownRollout> {
+    reading.actions.iter().filter_map(KnownRollout::of).collect()
+}
+
+/// A look may have been cut short: its answer was lost, or its worker was frozen while it waited for it.
+#[tokio::test]
+async fn of_a_success_that_ecs_does_not_answer_about_the_second_look_believes_codepipeline() {
+    let scene = Scene::new(|service| service, deploys()).await;
+    let fails = |fault| scene.local.world().faults().add("ecs", "*", When::Always, fault);
+    fails(Fault::ServerError);
+    let first = scene.read(&[], ALL).await;
+    assert!(rollout(&first).is_held_back(), "{first:?}");
+    let second = scene.read(&remembered(&first), ALL).await;
+    assert_eq!(rollout(&second).progress, Progress::Unconfirmed);
+    scene.local.world().faults().clear();
+    let answered = scene.read(&remembered(&first), ALL).await;
+    assert!(matches!(rollout(&answered).progress, Progress::Runs { .. }), "{answered:?}");
+    // Who may not ask ECS never will.
+    fails(Fault::AccessDenied);
+    for known in [Vec::new(), remembered(&first)] {
+        assert_eq!(rollout(&scene.read(&known, ALL).await).progress, Progress::Unreadable);
+    }
+}
+
+#[tokio::test]
+async fn a_stage_of_a_stopped_run_that_was_through_has_succeeded_though_the_pipelines_view_can_not_be_read() {
+    let mut scene = Scene::new(|service| service, deploys()).await;
+    let now = scene.local.clock().now();
+    scene.local.world().pipelines().hold(now, sample::PIPELINE, "Build", "Frozen");
+    scene.execution =
+        scene.local.world().pipelines().release_change(now, sample::PIPELINE, Release::WebhookV2).unwrap();
+    scene.wait(Duration::from_secs(60));
+    let now = scene.local.clock().now();
+    assert!(scene.local.world().pipelines().stop(now, &scene.execution, false, "Not this one"));
+    scene.local.world().faults().add("codepipeline", "GetPipelineState", When::Always, Fault::AccessDenied);
+    let snapshot = scene.read(&[], ALL).await.snapshot(Source { action: Some("Source"), repository: None });
+    let stages = snapshot.stages.iter().map(|stage| (stage.name.as_str(), stage.status.clone()));
+    assert_eq!(snapshot.status, ExecutionStatus::Stopped);
+    assert_eq!(stages.collect::<Vec<_>>(), [("Source", StageStatus::Succeeded)]);
+}
+
 #[tokio::test]
 async fn a_service_behind_a_load_balancer_is_at_its_address() {
     let https = Scene::new(|service| service.behind_load_balancer(443), deploys()).await;
@@ -102,7 +149,7 @@ async fn a_task_with_a_public_address_is_the_services_where_nothing_is_before_it
 async fn an_address_is_asked_for_once_it_runs_and_not_for_ever() {
     let scene = Scene::new(ServiceSpec::private, deploys()).await;
     let reading = scene.read(&[], ALL).await;
-    let known: Vec<KnownRollout> = reading.actions.iter().filter_map(KnownRollout::of).collect();
+    let known = remembered(&reading);
     let asked = scene.calls("ec2");
     assert_eq!(asked, 1);
     scene.wait(Duration::from_secs(600));
@@ -114,7 +161,7 @@ async fn an_address_is_asked_for_once_it_runs_and_not_for_ever() {
 async fn an_address_that_was_found_stays() {
     let scene = Scene::new(|service| service.behind_load_balancer(80), deploys()).await;
     let reading = scene.read(&[], ALL).await;
-    let known: Vec<KnownRollout> = reading.actions.iter().filter_map(KnownRollout::of).collect();
+    let known = remembered(&reading);
     let asked = scene.calls("elbv2");
     assert_eq!(asked, 3);
     let again = scene.read(&known, ALL).await;

@@ -247,16 +247,18 @@ impl Stage {
         self.actions.iter().filter(has_succeeded).any(|action| action.rollout().is_some_and(Rollout::is_at_work))
     }
 
-    /// Whether what it shows rests on nothing that ECS says: a success that it does not confirm, or a beginning of which
-    /// it shows nothing yet. Such a reading knows less than what a look before it may have seen.
-    pub fn is_tentative(&self) -> bool {
-        self.rollouts().any(|rollout| match rollout.progress {
-            Progress::Unconfirmed => true,
-            Progress::NotBegun | Progress::Unreadable => self.attempts == 1,
-            // Held back until ECS can be read.
-            Progress::Rolling { .. } => self.attempts == 1 && rollout.revision.is_none(),
-            _ => false,
-        })
+    /// What a look before this one may have known better. A success that ECS does not confirm, or a beginning of which it
+    /// shows nothing yet, rests on nothing that ECS says.
+    pub fn yields_to(&self) -> YieldsTo {
+        let of = |rollout: &Rollout| match rollout.progress {
+            Progress::Unconfirmed => YieldsTo::Ends,
+            // That the try before has failed is over with it.
+            Progress::NotBegun | Progress::Unreadable if self.attempts == 1 => YieldsTo::Ends,
+            _ if rollout.is_held_back() && self.attempts == 1 => YieldsTo::Ends,
+            _ if rollout.is_held_back() => YieldsTo::Successes,
+            _ => YieldsTo::Nothing,
+        };
+        self.rollouts().map(of).max().unwrap_or_default()
     }
 
     /// An approval that waits, and nothing else that runs beside it.
@@ -264,6 +266,15 @@ impl Stage {
         let mut running = self.running().peekable();
         running.peek().is_some() && running.all(|action| action.kind == ActionKind::Approval)
     }
+}
+
+/// What GitHub shows already and what stands against a reading, for one that knew more may have found it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum YieldsTo {
+    #[default]
+    Nothing,
+    Successes,
+    Ends,
 }
 
 /// An execution as read now.

@@ -77,22 +77,24 @@ fn a_success_is_undecided_while_ecs_is_at_work() {
 }
 
 #[test]
-fn a_reading_that_rests_on_nothing_from_ecs_is_tentative_and_after_a_retry_only_an_unconfirmed_success_is() {
-    let tentative = |progress: Progress, attempts| {
-        Stage { attempts, ..stage(StageStatus::InProgress, &[deploy(ActionStatus::InProgress, progress)]) }
-            .is_tentative()
+fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a_retry_to_less() {
+    let yields_to = |progress: Progress, attempts| {
+        Stage { attempts, ..stage(StageStatus::InProgress, &[deploy(ActionStatus::InProgress, progress)]) }.yields_to()
     };
-    for progress in [Progress::NotBegun, Progress::Unreadable, ROLLING] {
-        assert!(tentative(progress.clone(), 1), "{progress:?}");
-        // What the try before was found to be is over.
-        assert!(!tentative(progress.clone(), 2), "{progress:?}");
+    for progress in [Progress::NotBegun, Progress::Unreadable, ROLLING, Progress::Unconfirmed] {
+        assert_eq!(yields_to(progress.clone(), 1), YieldsTo::Ends, "{progress:?}");
     }
-    assert!(tentative(Progress::Unconfirmed, 1) && tentative(Progress::Unconfirmed, 2));
-    assert!(!tentative(Progress::Failing, 1));
+    // That the try before has failed is over.
+    assert_eq!(yields_to(Progress::NotBegun, 2), YieldsTo::Nothing);
+    assert_eq!(yields_to(Progress::Unreadable, 2), YieldsTo::Nothing);
+    assert_eq!(yields_to(ROLLING, 2), YieldsTo::Successes);
+    assert_eq!(yields_to(Progress::Unconfirmed, 2), YieldsTo::Ends);
+    assert_eq!(yields_to(Progress::Failing, 1), YieldsTo::Nothing);
     let mut shown = deploy(ActionStatus::InProgress, ROLLING);
     let revision = Some(Revision { family: "node-server".to_owned(), number: 42 });
     shown.work = Some(Work::Rollout(Rollout { revision, ..Rollout::unknown("node-server", ROLLING) }));
-    assert!(!stage(StageStatus::InProgress, &[shown]).is_tentative(), "ECS shows what it rolls out");
+    let shown = stage(StageStatus::InProgress, &[shown]);
+    assert_eq!(shown.yields_to(), YieldsTo::Nothing, "ECS shows what it rolls out");
 }
 
 #[test]

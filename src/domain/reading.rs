@@ -42,10 +42,10 @@ pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     !head.is_parallel && (head.status != ExecutionStatus::InProgress || between_actions)
 }
 
-/// Whether the pipeline's definition has to be read too, in place of its view: it alone tells whether the stage in which an
-/// execution was stopped had anything left to do.
+/// Whether the pipeline's definition has to be read too, where there is no view of it, or none that may be read: it alone
+/// tells then whether the stage in which an execution was stopped had anything left to do.
 pub fn needs_definition(head: &ExecutionHead) -> bool {
-    head.is_parallel && matches!(head.status, ExecutionStatus::Stopped | ExecutionStatus::Cancelled)
+    matches!(head.status, ExecutionStatus::Stopped | ExecutionStatus::Cancelled)
 }
 
 /// Whether the list of executions has to be read too, for how many newer ones wait for the approval.

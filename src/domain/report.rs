@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::event::CommitSha;
-use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, Wait};
+use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, Wait, YieldsTo};
 use super::rollout::{Progress, Rollout};
 use super::text;
 
@@ -75,8 +75,8 @@ pub struct Wanted {
     /// ECS is done with a rollout that has failed. That it is still at it is then no longer true, and does not stand
     /// because the account is used up.
     pub is_rolled_back: bool,
-    /// The reading behind it knows nothing from ECS that it should: what an earlier one found to have failed stands.
-    pub is_tentative: bool,
+    /// What stands, where this execution is shown with it already.
+    pub yields_to: YieldsTo,
 }
 
 /// Context of an execution: `codepipeline/<pipeline>`.
@@ -104,14 +104,14 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
         later: is_under_way(snapshot).then(text::under_way),
         account: ACCOUNT * (1 + retries) - snapshot.stages.iter().map(reserved).max().unwrap_or_default(),
         is_rolled_back: failed_rollout(snapshot).is_some_and(Rollout::is_decided),
-        is_tentative: snapshot.stages.iter().any(Stage::is_tentative),
+        yields_to: snapshot.stages.iter().map(Stage::yields_to).max().unwrap_or_default(),
     };
     let stages = snapshot.stages.iter().map(|stage| Wanted {
         report: of_stage(snapshot, stage, commit, options),
         later: None,
         account: ACCOUNT * stage.attempts - reserved(stage),
         is_rolled_back: stage.failed_rollout().is_some_and(Rollout::is_decided),
-        is_tentative: stage.is_tentative(),
+        yields_to: stage.yields_to(),
     });
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
     // In front of an occupied one a run stands for a moment only, and may be superseded there.
@@ -126,7 +126,7 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
         later: None,
         account: ACCOUNT,
         is_rolled_back: false,
-        is_tentative: false,
+        yields_to: YieldsTo::Nothing,
     });
     std::iter::once(execution).chain(stages).chain(held).collect()
 }
@@ -426,13 +426,23 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         if is_newers(shown_now) || (ours && (shown.shows(report) || shown.shows(&wanted.report))) {
             return false;
         }
-        if ours && wanted.is_tentative && shown_now.state.is_final() {
+        let stands = match wanted.yields_to {
+            YieldsTo::Nothing => false,
+            YieldsTo::Successes => shown_now.state == State::Success,
+            YieldsTo::Ends => shown_now.state.is_final(),
+        };
+        if ours && stands {
             return false;
         }
         if !ours || report.state != shown_now.state {
             return true;
         }
         let (said, to_say) = (&shown_now.description, &report.description);
+        // An end that says this and more stands: tasks that tell why they stopped are gone after a while.
+        let says_more = said.strip_prefix(to_say.as_str()).is_some_and(|more| more.starts_with(';'));
+        if report.state.is_final() && says_more {
+            return false;
+        }
         // A phase that is over so soon that it is not worth a word takes no step back from the one before.
         if !report.state.is_final() && text::names_a_phase(said) && to_say.contains("in progress") {
             return false;

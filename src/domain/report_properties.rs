@@ -97,10 +97,10 @@ proptest! {
         let due = diff(&snapshot, &wanted, &commit.shown(), &newer);
         commit.post(due);
         let shown = commit.shown();
-        for Wanted { report, is_tentative, .. } in wanted.iter().filter(|wanted| wanted.report.state.is_final()) {
+        for Wanted { report, yields_to, .. } in wanted.iter().filter(|wanted| wanted.report.state.is_final()) {
             let shown = shown.get(&report.context).unwrap();
             let is_newers = shown.execution.as_ref().is_some_and(|execution| newer.contains(execution));
-            let stands = *is_tentative && shown.state.is_final();
+            let stands = *yields_to == YieldsTo::Ends && shown.state.is_final();
             prop_assert!(shown.state == report.state || is_newers || stands, "{report:?}, but there is {shown:?}");
         }
         if snapshot.is_settled() {

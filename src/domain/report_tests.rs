@@ -245,7 +245,7 @@ fn a_success_says_what_runs_where() {
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
     let report =
         Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
-    Wanted { report, later: None, account, is_rolled_back: false, is_tentative: false }
+    Wanted { report, later: None, account, is_rolled_back: false, yields_to: YieldsTo::Nothing }
 }
 
 fn author(execution: &str) -> Author {
@@ -279,6 +279,33 @@ fn progress_that_exceeds_the_account_is_left_out_and_the_end_is_not() {
     assert_eq!(diff(&running(), &[wanted(State::Pending, "3", 4)], &two, &[]).len(), 1);
     let end = wanted(State::Success, "done", 4);
     assert_eq!(diff(&running(), &[end], &shown("x1", &three), &[]).len(), 1);
+}
+
+#[test]
+fn an_end_that_says_this_and_more_stands() {
+    let due_after = |said: (State, &str), to_say: (State, &str)| {
+        let wanted = wanted(to_say.0, to_say.1, 4);
+        diff(&running(), &[wanted], &shown("x1", &[said]), &[]).len()
+    };
+    let with_cause = (State::Failure, "Rolled back to :41; node-server exited with 1");
+    assert_eq!(due_after(with_cause, (State::Failure, "Rolled back to :41")), 0);
+    assert_eq!(due_after((State::Failure, "Rolled back to :41"), with_cause), 1);
+    assert_eq!(due_after(with_cause, (State::Failure, "Rolled back to :4")), 1);
+    let [newer_wait, none_waits] = ["Staging waits; 1 newer commit waits", "Staging waits"];
+    assert_eq!(due_after((State::Pending, newer_wait), (State::Pending, none_waits)), 1, "progress goes both ways");
+}
+
+#[test]
+fn what_was_shown_stands_against_a_reading_that_yields_to_it() {
+    let due_after = |said: State, yields_to| {
+        let wanted = Wanted { yields_to, ..wanted(State::Pending, "In progress", 4) };
+        diff(&running(), &[wanted], &shown("x1", &[(said, "Shown")]), &[]).len()
+    };
+    let after_each =
+        |yields_to| [State::Pending, State::Success, State::Failure].map(|said| due_after(said, yields_to));
+    assert_eq!(after_each(YieldsTo::Nothing), [1, 1, 1]);
+    assert_eq!(after_each(YieldsTo::Successes), [1, 0, 1]);
+    assert_eq!(after_each(YieldsTo::Ends), [1, 0, 0]);
 }
 
 /// What is posted in the run's own context for a reading, after these statuses.

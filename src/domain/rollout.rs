@@ -82,6 +82,11 @@ impl Rollout {
         matches!(self.progress, Progress::RolledBack { .. } | Progress::Runs { .. })
     }
 
+    /// Whether all that is known is that the action has succeeded: it is held back until ECS can be read.
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.progress, Progress::Rolling { .. }) && self.revision.is_none()
+    }
+
     /// Whether ECS has more to say, as far as one can tell.
     pub fn is_at_work(&self) -> bool {
         matches!(self.progress, Progress::NotBegun | Progress::Rolling { .. })

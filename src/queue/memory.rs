@@ -100,8 +100,6 @@ impl KnownRollout {
         let rollout = action.rollout()?;
         let (progress, back_to, since) = match &rollout.progress {
             Progress::NotBegun => (KnownProgress::NotBegun, None, None),
-            // Without a revision it is only held back until ECS can be read, and there is nothing to remember.
-            Progress::Rolling { .. } if rollout.revision.is_none() => return None,
             Progress::Rolling { .. } => (KnownProgress::Rolling, None, None),
             Progress::Failing => (KnownProgress::Failing, None, None),
             Progress::Failed { rolling_back_to } => (KnownProgress::Failed, rolling_back_to.as_ref(), None),

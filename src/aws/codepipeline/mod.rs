@@ -202,13 +202,13 @@ impl CodePipeline {
     ) -> Result<Reading, PipelineError> {
         let head = self.head(pipeline, execution).await?;
         let actions = self.actions(pipeline, execution).await?;
-        let views = if needs_stage_views(&head, &actions) {
-            self.stage_views(pipeline, execution).await?
-        } else if needs_definition(&head) {
-            or_nothing(pipeline, self.definition(pipeline).await)?
-        } else {
-            Vec::new()
-        };
+        let mut views = Vec::new();
+        if needs_stage_views(&head, &actions) {
+            views = self.stage_views(pipeline, execution).await?;
+        }
+        if views.is_empty() && needs_definition(&head) {
+            views = or_nothing(pipeline, self.definition(pipeline).await)?;
+        }
         let newer_waiting =
             if needs_newer(&head, &actions) { self.newer_waiting(pipeline, execution).await? } else { 0 };
         let ending = if needs_ending(&head) {
