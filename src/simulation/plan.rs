@@ -292,7 +292,7 @@ impl fmt::Display for Plan {
 }
 
 /// Everything that can strike, as it is counted.
-pub const KINDS: [&str; 49] = [
+pub const KINDS: [&str; 50] = [
     "approval answered",
     "aws: access denied",
     "aws: bad gateway",
@@ -322,6 +322,7 @@ pub const KINDS: [&str; 49] = [
     "github: server error",
     "github: throttle",
     "github: unauthorized",
+    "github: unprocessable",
     "message delivered twice",
     "permission lost",
     "pipeline changed",
