@@ -95,6 +95,28 @@ async fn a_push_that_is_delivered_again_starts_nothing_more() {
     scene.assert_truth();
 }
 
+/// Promise 4: a push whose start was cut short is followed, though somebody has it delivered again, and both come in one
+/// batch.
+#[tokio::test]
+async fn a_start_that_was_cut_short_is_followed_though_its_push_is_delivered_again() {
+    let scene = Scene::new().await;
+    let fails = Script::new().on("Source", "Source", Outcome::fail(8, "JobFailed", "no such branch"));
+    scene.local.world().pipelines().script(sample::PIPELINE, fails);
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let payload = sample::push("main", "Say hello", &["a"]);
+    scene.deliver("push", &payload).await;
+    scene.local.world().faults().add("sqs", "SendMessage", When::Always, Fault::ServerError);
+    assert!(scene.handle_one_batch().await);
+    scene.local.world().faults().clear();
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    assert_eq!(scene.follow_messages(), Vec::<String>::new());
+    scene.deliver("push", &payload).await;
+    scene.wait(Duration::from_secs(200));
+    scene.run().await;
+    assert_eq!(scene.executions().len(), 1);
+    scene.assert_truth();
+}
+
 #[tokio::test]
 async fn two_pushes_of_one_commit_to_two_refs_are_two_pushes() {
     let scene = Scene::new().await;

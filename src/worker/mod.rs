@@ -312,11 +312,13 @@ impl Record {
         }
     }
 
-    /// Of two chains that meet, the one goes on that remembers more.
+    /// Of two chains that meet, the one goes on that remembers more; of two deliveries of a push, the one that was tried
+    /// before, for nobody may follow what it has started.
     fn knows(&self) -> usize {
         match &self.work {
             Received::Ours(message) => match &message.job {
                 Job::Follow(job) => job.memory.rollouts.len(),
+                Job::Start(_) => usize::from(self.received_before || message.retry.is_some()),
                 _ => 0,
             },
             Received::Event(_) => 0,
