@@ -70,6 +70,8 @@ pub struct Settings {
     /// Secrets that sign deliveries: several during a rotation.
     pub webhook_secrets: Vec<Secret>,
     pub github_token: Option<Secret>,
+    /// Why they could not be read again when it was time to: newer ones may be there.
+    pub outdated: Option<Arc<SettingsError>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -168,7 +170,7 @@ impl SettingsStore {
             }
             (Err(error), Some(old)) => {
                 tracing::error!(%error, "the settings can't be read again; those from before stay in force");
-                (old, RETRY)
+                (Arc::new(Settings { outdated: Some(Arc::new(error)), ..Settings::clone(&old) }), RETRY)
             }
             (Err(error), None) => return Err(error),
         };
@@ -192,7 +194,7 @@ impl SettingsStore {
         let lines = secrets.iter().flat_map(|secrets| secrets.expose().lines());
         let webhook_secrets = lines.map(str::trim).filter(|line| !line.is_empty()).map(Secret::new).collect();
         let github_token = value(&self.github_token).map(|token| Secret::new(token.expose().trim()));
-        Ok(Settings { config, webhook_secrets, github_token })
+        Ok(Settings { config, webhook_secrets, github_token, outdated: None })
     }
 
     async fn read_parameters(&self, sources: &[&Option<Source>]) -> Result<HashMap<String, Secret>, SettingsError> {

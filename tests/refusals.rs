@@ -151,6 +151,27 @@ async fn during_a_rotation_both_secrets_are_taken() {
     }
 }
 
+/// Whether a newer secret fits can't be told then, and the sender is not to blame.
+#[tokio::test]
+async fn while_the_secrets_can_not_be_read_again_no_signature_is_called_wrong() {
+    let scene = Scene::new().await;
+    scene.push("One").await;
+    scene.local.put_webhook_secret("the new one");
+    scene.wait(Duration::from_secs(301));
+    scene.local.world().faults().add("ssm", "*", When::Always, Fault::ServerError);
+    let payload = payload();
+    let new = scene.local.deliver("d", "push", &payload, "the new one").await;
+    insta::assert_snapshot!(told(&new), @r#"500 {"delivery":"d","error":"the signature does not fit the secret of before, and whether there is a newer one can't be read; redeliver later"}"#);
+    let old = scene.local.deliver("d", "push", &payload, SECRET).await;
+    assert_eq!(old.status(), 202);
+    scene.local.world().faults().clear();
+    scene.wait(Duration::from_secs(31));
+    let again = scene.local.deliver("d", "push", &payload, "the new one").await;
+    assert_eq!(again.status(), 202);
+    let old = scene.local.deliver("d", "push", &payload, SECRET).await;
+    assert_eq!(old.status(), 401);
+}
+
 #[tokio::test]
 async fn a_body_that_is_not_what_its_header_says() {
     let scene = Scene::new().await;

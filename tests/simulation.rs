@@ -8,7 +8,7 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 17] = [
+const ONCE_FAILED: [(u64, &str); 19] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
     (3413, "a success that ECS had been at work on was believed after one look at which ECS did not answer"),
@@ -24,8 +24,10 @@ const ONCE_FAILED: [(u64, &str); 17] = [
     (41_031_264, "a sandbox woke up after Lambda had taken it away"),
     (300_003_427, "a stage that had succeeded was shown as stopped, where the pipeline's view could not be read"),
     (300_006_455, "why tasks had stopped was told, and taken back once they were gone, and told again"),
-    (500_003_462, "of two deliveries of a push in one batch, the one that nobody had cut short was heard"),
     (300_009_928, "a worker that was frozen while it asked ECS believed CodePipeline long after the action's success"),
+    (500_003_462, "of two deliveries of a push in one batch, the one that nobody had cut short was heard"),
+    (500_019_186, "a delivery was called forged though the new secret that it was signed with could not be read"),
+    (500_024_206, "a retry that was cancelled while ECS could not be asked left the failure of the try before"),
 ];
 
 #[test]

@@ -250,15 +250,16 @@ impl Stage {
     /// What a look before this one may have known better. A success that ECS does not confirm, or a beginning of which it
     /// shows nothing yet, rests on nothing that ECS says.
     pub fn yields_to(&self) -> YieldsTo {
-        let of = |rollout: &Rollout| match rollout.progress {
-            Progress::Unconfirmed => YieldsTo::Ends,
+        let of = |action: &ActionRun, rollout: &Rollout| match rollout.progress {
+            Progress::Unconfirmed if action.status == ActionStatus::Succeeded => YieldsTo::Ends,
             // That the try before has failed is over with it.
-            Progress::NotBegun | Progress::Unreadable if self.attempts == 1 => YieldsTo::Ends,
+            Progress::Unconfirmed | Progress::NotBegun | Progress::Unreadable if self.attempts == 1 => YieldsTo::Ends,
             _ if rollout.is_held_back() && self.attempts == 1 => YieldsTo::Ends,
             _ if rollout.is_held_back() => YieldsTo::Successes,
             _ => YieldsTo::Nothing,
         };
-        self.rollouts().map(of).max().unwrap_or_default()
+        let yield_to = self.actions.iter().filter_map(|action| Some(of(action, action.rollout()?)));
+        yield_to.max().unwrap_or_default()
     }
 
     /// An approval that waits, and nothing else that runs beside it.

@@ -88,7 +88,13 @@ fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a
     assert_eq!(yields_to(Progress::NotBegun, 2), YieldsTo::Nothing);
     assert_eq!(yields_to(Progress::Unreadable, 2), YieldsTo::Nothing);
     assert_eq!(yields_to(ROLLING, 2), YieldsTo::Successes);
-    assert_eq!(yields_to(Progress::Unconfirmed, 2), YieldsTo::Ends);
+    assert_eq!(yields_to(Progress::Unconfirmed, 2), YieldsTo::Nothing, "it is over, and was no success");
+    let succeeded = stage(StageStatus::Succeeded, &[deploy(ActionStatus::Succeeded, Progress::Unconfirmed)]);
+    assert_eq!(
+        Stage { attempts: 2, ..succeeded }.yields_to(),
+        YieldsTo::Ends,
+        "the rollout may have been seen to fail"
+    );
     assert_eq!(yields_to(Progress::Failing, 1), YieldsTo::Nothing);
     let mut shown = deploy(ActionStatus::InProgress, ROLLING);
     let revision = Some(Revision { family: "node-server".to_owned(), number: 42 });

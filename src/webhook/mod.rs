@@ -6,6 +6,7 @@ pub mod payload;
 pub mod signature;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,6 +45,10 @@ pub(crate) enum Rejection {
     BadRequest(String),
     #[error("the settings of this function can't be read; its log says why")]
     Settings(SettingsError),
+    #[error(
+        "the signature does not fit the secret of before, and whether there is a newer one can't be read; redeliver later"
+    )]
+    Outdated(Arc<SettingsError>),
     #[error("the configuration of this function is wrong; its log says where")]
     Config(String),
     #[error("the queue did not take the message; redeliver later")]
@@ -57,7 +62,9 @@ impl Rejection {
             Self::NotPost => StatusCode::METHOD_NOT_ALLOWED,
             Self::Refused(_) => StatusCode::UNAUTHORIZED,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Settings(_) | Self::Config(_) | Self::Queue(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Settings(_) | Self::Outdated(_) | Self::Config(_) | Self::Queue(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }
@@ -125,6 +132,7 @@ impl Webhook {
                 tracing::warn!(delivery, "the body is not what its headers say; the answer tells");
             }
             Rejection::Settings(cause) => tracing::error!(delivery, %cause, "{rejection}"),
+            Rejection::Outdated(cause) => tracing::error!(delivery, %cause, "{rejection}"),
             Rejection::Config(cause) => tracing::error!(delivery, %cause, "{rejection}"),
             Rejection::Queue(cause) => tracing::error!(delivery, %cause, "not accepted"),
         }
@@ -140,7 +148,11 @@ impl Webhook {
         // What has no well-formed signature is refused before anything is read for it.
         let signature = Signature::parse(signature_header(request.headers())?)?;
         let settings = self.settings.get().await.map_err(Rejection::Settings)?;
-        signature.verify(&settings.webhook_secrets, request.body())?;
+        let verified = signature.verify(&settings.webhook_secrets, request.body());
+        verified.map_err(|refusal| match &settings.outdated {
+            Some(cause) => Rejection::Outdated(cause.clone()),
+            None => refusal.into(),
+        })?;
 
         let Delivered { event_name, payload, event } = Delivered::read(request, delivery)?;
         let decisions = plan(&settings, &event)?;
