@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{SECRET, Scene};
+use common::{SECRET, Scene, with_approval};
 use http::StatusCode;
 use pipehook::domain::event::{CommitSha, RepositoryName};
 use pipehook::domain::report::{Report, State};
@@ -226,6 +226,24 @@ async fn a_crash_at_any_call_changes_nothing_in_the_end() {
         crashes += 1;
     }
     assert!(crashes > 30, "{crashes} crashes");
+}
+
+/// In front of a stage that is occupied, while the next commit comes into the stage that it has left.
+#[tokio::test]
+async fn what_a_waiting_run_has_left_behind_stays_a_success() {
+    let scene = Scene::with(sample::ROUTES, with_approval()).await;
+    scene.push("One").await;
+    scene.run_for(Duration::from_secs(180)).await;
+    let waiting = scene.push("Two").await;
+    scene.run_for(Duration::from_secs(110)).await;
+    assert!(scene.shows(&waiting).contains("Build success"), "{}", scene.shows(&waiting));
+    scene.push("Three").await;
+    for _ in 0..8 {
+        scene.run_for(Duration::from_secs(10)).await;
+        assert!(scene.shows(&waiting).contains("Build success"), "{}", scene.shows(&waiting));
+    }
+    scene.run_for(Duration::from_secs(60)).await;
+    assert!(scene.shows(&waiting).contains("node-server error: Superseded by"), "{}", scene.shows(&waiting));
 }
 
 /// Chains of wake-ups that were doubled become one again.

@@ -162,10 +162,13 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
     let last = stages.len().saturating_sub(1);
     for (index, stage) in stages.iter_mut().enumerate() {
         let view = views.iter().find(|view| view.name == stage.name);
-        let is_through = index < last || view.is_some_and(|view| has_run_all(stage, view));
+        let has_run_all = view.is_some_and(|view| has_run_all(stage, view));
+        // A stage is one execution's at a time: that another one is in it now tells as much as that ours is in a later one.
+        let is_anothers = view.is_some_and(|view| view.status.is_none());
+        let has_left = index < last || (is_anothers && has_run_all);
         stage.status = match view.and_then(|view| view.status.as_ref()) {
             None if stage.actions.is_empty() => StageStatus::Skipped,
-            status => status_of(stage, execution, status, index < last, is_through),
+            status => status_of(stage, execution, status, has_left, index < last || has_run_all),
         };
     }
     stages
@@ -188,12 +191,12 @@ fn has_run_all(stage: &Stage, view: &StageView) -> bool {
     view.actions.iter().all(|name| stage.actions.iter().any(|run| run.name == *name))
 }
 
-/// `is_through` says that no action of the stage is left that has not run.
+/// `has_left` says that the execution has gone on from the stage, `is_through` that no action of it is left that has not run.
 fn status_of(
     stage: &Stage,
     execution: &ExecutionStatus,
     view: Option<&StageStatus>,
-    later_stage_began: bool,
+    has_left: bool,
     is_through: bool,
 ) -> StageStatus {
     let has = |status: &ActionStatus| stage.actions.iter().any(|action| action.status == *status);
@@ -208,11 +211,10 @@ fn status_of(
     };
     if !execution.is_final() {
         // While the execution runs, the pipeline's view is the better witness: it was read last, and a failed action
-        // may be about to be tried again. Without it, the list of actions alone does not tell that a stage has ended,
-        // unless a later one has begun.
+        // may be about to be tried again. Without it, the list of actions alone does not tell that a stage has ended.
         return match view {
             Some(view) => view.clone(),
-            None if later_stage_began => from_actions,
+            None if has_left => from_actions,
             None => StageStatus::InProgress,
         };
     }

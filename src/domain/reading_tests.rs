@@ -78,6 +78,23 @@ fn a_stage_that_was_stopped_between_two_actions_has_not_succeeded() {
     assert_eq!(stages(&was_all), "Source Succeeded, Staging Succeeded");
 }
 
+/// In front of the next stage, which is occupied, while a newer execution comes into the one that this one has left.
+#[test]
+fn a_stage_that_another_execution_is_in_now_has_ended_once_all_of_it_has_run() {
+    let actions =
+        [run("Source", "Source", 0, ActionStatus::Succeeded), run("Build", "Build", 10, ActionStatus::Succeeded)];
+    let of_another = |names: &[&str]| {
+        let actions = names.iter().map(|name| (*name).to_owned()).collect();
+        [StageView { name: "Build".to_owned(), actions, status: None, waits: None }]
+    };
+    let left = assemble(ExecutionStatus::InProgress, &actions, &of_another(&["Build"]));
+    assert_eq!(stages(&left), "Source Succeeded, Build Succeeded");
+    let was_not_all = assemble(ExecutionStatus::InProgress, &actions, &of_another(&["Build", "Test"]));
+    assert_eq!(stages(&was_not_all), "Source Succeeded, Build InProgress", "the list of actions is older");
+    let unread = assemble(ExecutionStatus::InProgress, &actions, &[]);
+    assert_eq!(stages(&unread), "Source Succeeded, Build InProgress");
+}
+
 #[test]
 fn of_a_retried_action_the_newest_run_counts() {
     let actions = [

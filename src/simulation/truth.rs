@@ -99,14 +99,14 @@ fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
         return Deploy::Open;
     }
     let runs = |deployment: &DeploymentView| deployment.status == "SUCCESSFUL";
-    match own().next_back().map(|deployment| deployment.status) {
+    let was_undone = |deployment: &DeploymentView| deployment.status.starts_with("ROLLBACK_");
+    // Of a commit that was deployed twice, with two ends, it can't be told here which time was meant.
+    match own().next() {
         // Runs that deploy at the same moment may take each other's deployments for their own.
         None if pipeline.mode == PipelineMode::Parallel => Deploy::Open,
         None => Deploy::NeverCame,
         Some(_) if own().all(runs) => Deploy::Runs,
-        // Of a commit that was deployed twice it can't be told here which time was meant.
-        Some(_) if own().any(runs) => Deploy::Open,
-        Some("ROLLBACK_IN_PROGRESS" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED") => Deploy::Failed,
+        Some(_) if own().all(was_undone) => Deploy::Failed,
         Some(_) => Deploy::Open,
     }
 }

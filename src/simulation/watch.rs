@@ -62,6 +62,9 @@ pub(super) struct Watch {
     pub(super) without_ecs: BTreeSet<String>,
     /// The successes that GitHub was told.
     successes: Vec<Told>,
+    /// The contexts of executions that show a success, and those of which it was taken back.
+    succeeded: BTreeSet<(String, String)>,
+    taken_back: Vec<String>,
     /// Until when GitHub has forbidden to be asked, and about which commit that was said, where the next message that
     /// is sent about it has to obey.
     limited: Option<(Timestamp, String)>,
@@ -153,7 +156,13 @@ impl Watch {
             self.digest.write(told.text.as_bytes());
             self.digest.write(told.context.as_bytes());
             if let Some(execution) = &told.execution {
-                *self.posts.entry((execution.clone(), told.context.clone())).or_default() += 1;
+                let place = (execution.clone(), told.context.clone());
+                if told.state == State::Success {
+                    self.succeeded.insert(place.clone());
+                } else if told.state == State::Pending && self.succeeded.remove(&place) {
+                    self.taken_back.push(format!("{} of {execution} is pending again: {:?}", told.context, told.text));
+                }
+                *self.posts.entry(place).or_default() += 1;
                 if told.state == State::Success && self.is_ecs_silent {
                     self.without_ecs.insert(execution.clone());
                 } else if told.state == State::Success {
@@ -287,6 +296,12 @@ impl Watch {
         if self.count_of(&["worker freezes", "worker freezes as it tells"]) == 0 {
             for impatient in std::mem::take(&mut self.impatient) {
                 self.breach(impatient);
+            }
+        }
+        // Somebody whose word comes late may take a success back, until whoever is next puts it right.
+        if self.count_of(&IN_DOUBT) == 0 {
+            for taken_back in std::mem::take(&mut self.taken_back) {
+                self.breach(taken_back);
             }
         }
         for leak in self.log.leaks() {
