@@ -407,18 +407,20 @@ async fn without_ecs_codepipelines_word_has_to_do() {
 
 #[tokio::test]
 async fn an_outage_of_ecs_in_the_middle_hides_no_failure() {
-    let rollout = Rollout::fails(60, Cause::Exits(1)).rolls_back_in(20).action_succeeds(400);
-    let (scene, sha) = deploying(rollout, |service| service).await;
-    scene.run_for(Duration::from_secs(93 + 40)).await;
-    scene.local.world().faults().add("ecs", "*", When::Always, Fault::ServerError);
-    scene.run_for(Duration::from_secs(300)).await;
-    scene.local.world().faults().clear();
-    scene.run().await;
-    assert!(
-        scene.shows(&sha).contains("codepipeline/node-server failure: Rolled back to :41"),
-        "{}",
-        scene.shows(&sha)
-    );
+    for fault in [Fault::ServerError, Fault::AccessDenied] {
+        for action in [200, 400] {
+            let rollout = Rollout::fails(60, Cause::Exits(1)).rolls_back_in(20).action_succeeds(action);
+            let (scene, sha) = deploying(rollout, |service| service).await;
+            scene.run_for(Duration::from_secs(93 + 40)).await;
+            scene.local.world().faults().add("ecs", "*", When::Always, fault);
+            scene.run_for(Duration::from_secs(300)).await;
+            scene.local.world().faults().clear();
+            scene.run().await;
+            let (shown, posted) = (scene.shows(&sha), scene.posted());
+            assert!(shown.contains("codepipeline/node-server failure: Rolled back to :41"), "{fault:?}: {shown}");
+            assert!(!posted.contains("Deployed"), "{fault:?}, and the action after {action} s:\n{posted}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -315,7 +315,7 @@ impl ExecutionSnapshot {
         let mut actions = self.stages.iter().flat_map(|stage| &stage.actions);
         actions.any(|action| {
             let rollout = action.rollout().filter(|_| action.status == ActionStatus::Succeeded);
-            rollout.is_some_and(|rollout| rollout.progress == Progress::Unconfirmed)
+            rollout.is_some_and(|rollout| matches!(rollout.progress, Progress::Unconfirmed | Progress::Unreadable))
         })
     }
 

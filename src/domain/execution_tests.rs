@@ -107,6 +107,7 @@ fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a
 fn a_deploy_is_unconfirmed_once_it_has_succeeded_and_ecs_tells_nothing() {
     let unconfirmed = |status, progress| execution(&[stage(StageStatus::InProgress, &[deploy(status, progress)])]);
     assert!(unconfirmed(ActionStatus::Succeeded, Progress::Unconfirmed).is_unconfirmed());
+    assert!(unconfirmed(ActionStatus::Succeeded, Progress::Unreadable).is_unconfirmed());
     assert!(!unconfirmed(ActionStatus::Succeeded, ROLLING).is_unconfirmed());
     assert!(!unconfirmed(ActionStatus::Failed, Progress::Unconfirmed).is_unconfirmed());
     assert!(!execution(&[]).is_unconfirmed());
