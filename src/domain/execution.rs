@@ -255,7 +255,8 @@ impl Stage {
             // That the try before has failed is over with it.
             Progress::Unconfirmed | Progress::NotBegun | Progress::Unreadable if self.attempts == 1 => YieldsTo::Ends,
             _ if rollout.is_held_back() && self.attempts == 1 => YieldsTo::Ends,
-            _ if rollout.is_held_back() => YieldsTo::Successes,
+            // ECS was done with it when its success was told: what is at work now came later, or is another's clock.
+            Progress::Rolling { .. } if action.status == ActionStatus::Succeeded => YieldsTo::Successes,
             _ => YieldsTo::Nothing,
         };
         let yield_to = self.actions.iter().filter_map(|action| Some(of(action, action.rollout()?)));

@@ -87,8 +87,10 @@ fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a
     // That the try before has failed is over.
     assert_eq!(yields_to(Progress::NotBegun, 2), YieldsTo::Nothing);
     assert_eq!(yields_to(Progress::Unreadable, 2), YieldsTo::Nothing);
-    assert_eq!(yields_to(ROLLING, 2), YieldsTo::Successes);
+    assert_eq!(yields_to(ROLLING, 2), YieldsTo::Nothing);
     assert_eq!(yields_to(Progress::Unconfirmed, 2), YieldsTo::Nothing, "it is over, and was no success");
+    let held_back = stage(StageStatus::Succeeded, &[deploy(ActionStatus::Succeeded, ROLLING)]);
+    assert_eq!(Stage { attempts: 2, ..held_back }.yields_to(), YieldsTo::Successes);
     let succeeded = stage(StageStatus::Succeeded, &[deploy(ActionStatus::Succeeded, Progress::Unconfirmed)]);
     assert_eq!(
         Stage { attempts: 2, ..succeeded }.yields_to(),
@@ -99,8 +101,10 @@ fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a
     let mut shown = deploy(ActionStatus::InProgress, ROLLING);
     let revision = Some(Revision { family: "node-server".to_owned(), number: 42 });
     shown.work = Some(Work::Rollout(Rollout { revision, ..Rollout::unknown("node-server", ROLLING) }));
-    let shown = stage(StageStatus::InProgress, &[shown]);
-    assert_eq!(shown.yields_to(), YieldsTo::Nothing, "ECS shows what it rolls out");
+    let seen = stage(StageStatus::InProgress, std::slice::from_ref(&shown));
+    assert_eq!(seen.yields_to(), YieldsTo::Nothing, "ECS shows what it rolls out");
+    let overtaken = stage(StageStatus::Succeeded, &[ActionRun { status: ActionStatus::Succeeded, ..shown }]);
+    assert_eq!(overtaken.yields_to(), YieldsTo::Successes, "a later deploy is under way");
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Watch {
                 let place = (execution.clone(), told.context.clone());
                 if told.state == State::Success {
                     self.succeeded.insert(place.clone());
-                } else if told.state == State::Pending && self.succeeded.remove(&place) {
+                } else if told.state == State::Pending && self.succeeded.remove(&place) && set_up.workers == 1 {
                     self.taken_back.push(format!("{} of {execution} is pending again: {:?}", told.context, told.text));
                 }
                 *self.posts.entry(place).or_default() += 1;
@@ -298,7 +298,7 @@ impl Watch {
                 self.breach(impatient);
             }
         }
-        // Somebody whose word comes late may take a success back, until whoever is next puts it right.
+        // Whose word comes late may take a success back, until somebody puts it right.
         if self.count_of(&IN_DOUBT) == 0 {
             for taken_back in std::mem::take(&mut self.taken_back) {
                 self.breach(taken_back);
