@@ -268,6 +268,28 @@ async fn doubled_wake_ups_meet_and_become_one() {
     scene.assert_truth();
 }
 
+/// The same where no two of them are ever in one batch.
+#[tokio::test]
+async fn doubled_wake_ups_that_come_one_by_one_become_one() {
+    let scene = Scene::new().await;
+    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(90)).await;
+    let follow = scene.follow_messages().remove(0);
+    scene.wait_for_a_message();
+    let now = scene.now();
+    for late in [100, 300, 700] {
+        scene.local.world().queues().inject_after(now, QUEUE, &follow, Duration::from_millis(late));
+    }
+    let before = scene.calls("GetPipelineExecution");
+    scene.run_for(Duration::from_secs(2)).await;
+    assert_eq!(scene.calls("GetPipelineExecution"), before + 1);
+    assert_eq!(scene.follow_messages().len(), 1);
+    scene.run().await;
+    scene.assert_truth();
+}
+
 /// The same for an execution that was adopted: nothing but its chain would look again.
 #[tokio::test]
 async fn a_crash_while_an_execution_is_adopted_changes_nothing_in_the_end() {

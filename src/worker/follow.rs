@@ -102,6 +102,13 @@ impl Worker {
         let delivery = &message.delivery;
         let run = Run::from_message(&job).map_err(Trouble::hopeless)?;
         let Run { pipeline, execution, .. } = &run;
+        let about = (pipeline.clone(), execution.clone());
+        // One that begins a chain has reported nothing, and is always heard.
+        let may_be_double = !job.memory.reported.is_empty() && message.retry.is_none();
+        if may_be_double && self.doubles.has(&about, self.clock.now(), job.memory.rollouts.len()) {
+            tracing::debug!(delivery, pipeline, execution, "a wake-up that was doubled");
+            return Ok(());
+        }
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         let mut has_access = true;
         let looked = match self.reconcile(&run, &mut job.memory, None, true).await {
@@ -156,7 +163,10 @@ impl Worker {
             _ => STILL_MOVING,
         };
         let wait = aligned(wait, self.clock.now(), execution);
-        self.send_next(message, Job::Follow(job), wait).await
+        let knows = job.memory.rollouts.len();
+        self.send_next(message, Job::Follow(job), wait).await?;
+        self.doubles.note(about, self.clock.now(), wait, knows);
+        Ok(())
     }
 
     /// Stops an execution whose rollout has failed, for the next push need not wait until its action times out. The

@@ -3,6 +3,7 @@
 //! Invariant: no wake-up waits inside an invocation. What has to happen later is a message with a delay.
 
 mod deploy;
+mod doubles;
 mod event;
 mod follow;
 mod look;
@@ -37,6 +38,7 @@ use crate::queue::message::{Happening, Job, Look, Message};
 use crate::queue::received::{Received, ReceivedError};
 use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
+use doubles::Doubles;
 use follow::Run;
 use trouble::{Cause, Trouble, next_try, since_put_back};
 
@@ -57,6 +59,7 @@ pub struct Worker {
     pub region: String,
     transport: Transport,
     github: Mutex<Option<KnownGitHub>>,
+    doubles: Doubles,
 }
 
 /// A client and what it was made from, so that it is kept as long as neither changes.
@@ -82,7 +85,7 @@ impl Worker {
         let pipelines = CodePipeline::new(sdk_config);
         let reader = Reader::new(sdk_config, pipelines.clone(), clock.clone());
         let (transport, github) = (Transport::Network, Mutex::new(None));
-        Self { settings, queue, pipelines, reader, clock, region, transport, github }
+        Self { settings, queue, pipelines, reader, clock, region, transport, github, doubles: Doubles::new() }
     }
 
     /// Reaches GitHub otherwise than over the network.
