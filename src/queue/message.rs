@@ -138,6 +138,9 @@ pub struct Follow {
     pub push: Option<String>,
     /// When following began, in milliseconds since the epoch.
     pub since: u64,
+    /// How many wake-ups of the chain were before this one.
+    #[serde(default)]
+    pub nth: u32,
     #[serde(flatten)]
     pub memory: Memory,
 }

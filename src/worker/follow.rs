@@ -74,6 +74,7 @@ impl Run {
             options: Options::from(&self.options),
             push: self.push,
             since: now.as_millis(),
+            nth: 0,
             memory: Memory::default(),
         }
     }
@@ -103,9 +104,7 @@ impl Worker {
         let run = Run::from_message(&job).map_err(Trouble::hopeless)?;
         let Run { pipeline, execution, .. } = &run;
         let about = (pipeline.clone(), execution.clone());
-        // One that begins a chain has reported nothing, and is always heard.
-        let may_be_double = !job.memory.reported.is_empty() && message.retry.is_none();
-        if may_be_double && self.doubles.has(&about, self.clock.now(), job.memory.rollouts.len()) {
+        if self.doubles.has_later(&about, &job) {
             tracing::debug!(delivery, pipeline, execution, "a wake-up that was doubled");
             return Ok(());
         }
@@ -163,9 +162,9 @@ impl Worker {
             _ => STILL_MOVING,
         };
         let wait = aligned(wait, self.clock.now(), execution);
-        let knows = job.memory.rollouts.len();
-        self.send_next(message, Job::Follow(job), wait).await?;
-        self.doubles.note(about, self.clock.now(), wait, knows);
+        job.nth = job.nth.saturating_add(1);
+        self.send_next(message, Job::Follow(job.clone()), wait).await?;
+        self.doubles.note(about, &job);
         Ok(())
     }
 

@@ -85,7 +85,7 @@ impl Worker {
         let pipelines = CodePipeline::new(sdk_config);
         let reader = Reader::new(sdk_config, pipelines.clone(), clock.clone());
         let (transport, github) = (Transport::Network, Mutex::new(None));
-        Self { settings, queue, pipelines, reader, clock, region, transport, github, doubles: Doubles::new() }
+        Self { settings, queue, pipelines, reader, clock, region, transport, github, doubles: Doubles::default() }
     }
 
     /// Reaches GitHub otherwise than over the network.
