@@ -290,6 +290,39 @@ async fn doubled_wake_ups_that_come_one_by_one_become_one() {
     scene.assert_truth();
 }
 
+/// Who goes on for an older double and its successor is no double to the process that has sent the successor on.
+#[tokio::test]
+async fn wake_ups_that_became_one_are_heard_by_every_process() {
+    let scene = Scene::new().await;
+    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(90)).await;
+    let older = scene.follow_messages().remove(0);
+    let another = scene.local.another_worker();
+    scene.wait_for_a_message();
+    for _ in 0..2 {
+        let batch = scene.local.next_batch().unwrap();
+        scene.local.handle_batch(&another, &batch).await.unwrap();
+        scene.wait_for_a_message();
+    }
+    let now = scene.now();
+    let batch = scene.local.next_batch().unwrap();
+    scene.local.handle_batch(&another, &batch).await.unwrap();
+    scene.local.world().queues().inject(now, QUEUE, &older);
+    scene.wait(Duration::from_secs(15));
+    assert_eq!(scene.local.world().queues().visible(scene.now(), QUEUE).len(), 2);
+    assert!(scene.handle_one_batch().await);
+    scene.wait_for_a_message();
+    let before = scene.calls("GetPipelineExecution");
+    let batch = scene.local.next_batch().unwrap();
+    scene.local.handle_batch(&another, &batch).await.unwrap();
+    assert_eq!(scene.calls("GetPipelineExecution"), before + 1);
+    assert_eq!(scene.follow_messages().len(), 1);
+    scene.run().await;
+    scene.assert_truth();
+}
+
 /// The same for an execution that was adopted: nothing but its chain would look again.
 #[tokio::test]
 async fn a_crash_while_an_execution_is_adopted_changes_nothing_in_the_end() {

@@ -145,6 +145,14 @@ pub struct Follow {
     pub memory: Memory,
 }
 
+impl Follow {
+    /// Where it stands in the order of all wake-ups of its execution: by when its chain began, and within a chain by its
+    /// number.
+    pub fn place(&self) -> (u64, u32) {
+        (self.since, self.nth)
+    }
+}
+
 /// Look at an execution once: an event said that something happened to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Look {

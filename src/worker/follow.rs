@@ -103,11 +103,6 @@ impl Worker {
         let delivery = &message.delivery;
         let run = Run::from_message(&job).map_err(Trouble::hopeless)?;
         let Run { pipeline, execution, .. } = &run;
-        let about = (pipeline.clone(), execution.clone());
-        if self.doubles.has_later(&about, &job) {
-            tracing::debug!(delivery, pipeline, execution, "a wake-up that was doubled");
-            return Ok(());
-        }
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         let mut has_access = true;
         let looked = match self.reconcile(&run, &mut job.memory, None, true).await {
@@ -164,7 +159,7 @@ impl Worker {
         let wait = aligned(wait, self.clock.now(), execution);
         job.nth = job.nth.saturating_add(1);
         self.send_next(message, Job::Follow(job.clone()), wait).await?;
-        self.doubles.note(about, &job);
+        self.doubles.note(&job);
         Ok(())
     }
 

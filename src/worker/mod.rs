@@ -34,7 +34,7 @@ use crate::metrics;
 use crate::queue::Queue;
 use crate::queue::event::PipelineEvent;
 use crate::queue::memory::KnownRollout;
-use crate::queue::message::{Happening, Job, Look, Message};
+use crate::queue::message::{Follow, Happening, Job, Look, Message};
 use crate::queue::received::{Received, ReceivedError};
 use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
@@ -172,9 +172,17 @@ impl Worker {
     /// first, which knows most, is done for all: it reads after they came. So chains of wake-ups that were doubled
     /// become one again where they meet.
     async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
+        records.retain(|record| !record.wake_up().is_some_and(|job| self.doubles.has_later(job)));
+        // Who goes on for all of them goes on in the place of the last, or another process would take it for over.
+        let last = records.iter().filter_map(Record::wake_up).map(Follow::place).max();
         records.sort_by_key(|record| (record.rank(), std::cmp::Reverse(record.knows())));
         let mut failed = Vec::new();
-        for record in records {
+        for mut record in records {
+            if let (Some(last), Received::Ours(message)) = (last, &mut record.work)
+                && let Job::Follow(job) = &mut message.job
+            {
+                (job.since, job.nth) = last;
+            }
             match self.handle_record(record, until).await {
                 Ok(()) => break,
                 Err(id) => failed.push(id),
@@ -302,6 +310,17 @@ fn needs_mending(cause: &Cause) -> bool {
 }
 
 impl Record {
+    /// The wake-up of a chain.
+    fn wake_up(&self) -> Option<&Follow> {
+        match &self.work {
+            Received::Ours(message) => match &message.job {
+                Job::Follow(job) => Some(job),
+                _ => None,
+            },
+            Received::Event(_) => None,
+        }
+    }
+
     /// What the message is about, where several about the same may come.
     fn about(&self) -> Option<About> {
         match &self.work {
