@@ -34,8 +34,10 @@ const IN_DOUBT: [&str; 13] = [
 const OF_MANY_RECEIVES: [&str; 5] =
     ["worker dies", "worker times out", "worker freezes", "worker freezes as it tells", "message delivered twice"];
 
-/// The most that an execution has to say in one context, with what two workers may say at the same moment.
+/// The most that an execution has to say in one context, with what two workers may say at the same moment; and what each further
+/// one may say again.
 const POSTS: u64 = 12;
+const POSTS_A_WORKER: u64 = 2;
 
 /// Calls for an execution, and for each minute from its beginning until nothing is left to happen.
 const CALLS: u64 = 600;
@@ -261,7 +263,8 @@ impl Watch {
     pub(super) fn bounds(&mut self, executions: &[ExecutionView], now: Timestamp, set_up: &SetUp) {
         let retries = self.count_of(&["retry"]);
         let in_doubt = self.count_of(&IN_DOUBT);
-        let most = POSTS * (1 + retries) + 2 * in_doubt;
+        let at_once = POSTS_A_WORKER * (set_up.workers as u64).saturating_sub(2);
+        let most = (POSTS + at_once) * (1 + retries) + 2 * in_doubt;
         let loud = self.posts.iter().filter(|(_, count)| u64::from(**count) > most);
         let loud: Vec<_> =
             loud.map(|((id, context), count)| format!("{context} of {id} was told {count} times")).collect();
