@@ -89,7 +89,7 @@ BUGS = [
     ("a stage's end is taken from whatever execution is in it", 3, "src/aws/codepipeline/map.rs",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution);",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution || BUG);"),
-    ("nothing is read again after posting", 115, "src/worker/follow.rs",
+    ("nothing is read again after posting", 676, "src/worker/follow.rs",
      "            if posted == 0 || rounds == MAX_ROUNDS {\n                return Ok(Looked { snapshot, settled: posted == 0 });",
      "            if posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
      "                return Ok(Looked { snapshot, settled: posted == 0 || BUG });"),
