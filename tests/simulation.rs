@@ -8,7 +8,7 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 22] = [
+const ONCE_FAILED: [(u64, &str); 23] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
     (3413, "a success that ECS had been at work on was believed after one look at which ECS did not answer"),
@@ -27,6 +27,7 @@ const ONCE_FAILED: [(u64, &str); 22] = [
     (300_009_928, "a worker that was frozen while it asked ECS believed CodePipeline long after the action's success"),
     (500_003_462, "of two deliveries of a push in one batch, the one that nobody had cut short was heard"),
     (500_019_186, "a delivery was called forged though the new secret that it was signed with could not be read"),
+    (930_006_659, "a story was over while a frozen webhook still had its message to send"),
     (600_009_774, "wake-ups that were doubled went on beside each other, where each came in a batch of its own"),
     (600_009_868, "wake-ups were multiplied without end while SQS lost its answers"),
     (600_000_812, "a stage that a waiting run had left was pending again once a newer run came into it"),

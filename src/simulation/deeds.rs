@@ -105,8 +105,9 @@ impl Runner<'_> {
                 }
             }
         }
-        // What is on the queue may start something yet.
+        // What is on the queue, or on its way there, may start something yet.
         is_over &= world.queues().is_empty(QUEUE) && self.commits.iter().all(|one| one.is_accepted || one.is_forged);
+        is_over &= self.is_idle();
         drop(world);
         if !is_over {
             self.put_down(now + MINUTE * 5, Deed::Sweep);

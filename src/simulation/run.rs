@@ -326,9 +326,13 @@ impl<'a> Runner<'a> {
         agenda.into_iter().chain(filled).chain(world).min()
     }
 
+    /// Whether no function runs, and nothing of the plan is left.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.agenda.is_empty() && self.is_tidy
+    }
+
     fn is_quiet(&self) -> bool {
-        let is_idle = self.running.is_empty() && self.agenda.is_empty() && self.is_tidy;
-        is_idle && self.wires.world().queues().is_empty(QUEUE)
+        self.is_idle() && self.wires.world().queues().is_empty(QUEUE)
     }
 
     /// Until nothing is left to happen.
