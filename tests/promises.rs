@@ -246,14 +246,20 @@ async fn what_a_waiting_run_has_left_behind_stays_a_success() {
     assert!(scene.shows(&waiting).contains("node-server error: Superseded by"), "{}", scene.shows(&waiting));
 }
 
-/// Chains of wake-ups that were doubled become one again.
-#[tokio::test]
-async fn doubled_wake_ups_meet_and_become_one() {
+/// A run that builds for an hour, so many seconds after its push.
+async fn in_a_long_build(seconds: u64) -> Scene {
     let scene = Scene::new().await;
     let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
     scene.local.world().pipelines().script(sample::PIPELINE, long);
     scene.push("Say hello").await;
-    scene.run_for(Duration::from_secs(60)).await;
+    scene.run_for(Duration::from_secs(seconds)).await;
+    scene
+}
+
+/// Chains of wake-ups that were doubled become one again.
+#[tokio::test]
+async fn doubled_wake_ups_meet_and_become_one() {
+    let scene = in_a_long_build(60).await;
     scene.local.world().queues().deliver_twice(QUEUE, 3);
     scene.run_for(Duration::from_secs(30)).await;
     let follow = scene.follow_messages().remove(0);
@@ -271,11 +277,7 @@ async fn doubled_wake_ups_meet_and_become_one() {
 /// The same where no two of them are ever in one batch.
 #[tokio::test]
 async fn doubled_wake_ups_that_come_one_by_one_become_one() {
-    let scene = Scene::new().await;
-    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
-    scene.local.world().pipelines().script(sample::PIPELINE, long);
-    scene.push("Say hello").await;
-    scene.run_for(Duration::from_secs(90)).await;
+    let scene = in_a_long_build(90).await;
     let follow = scene.follow_messages().remove(0);
     scene.wait_for_a_message();
     let now = scene.now();
@@ -293,30 +295,23 @@ async fn doubled_wake_ups_that_come_one_by_one_become_one() {
 /// Who goes on for an older double and its successor is no double to the process that has sent the successor on.
 #[tokio::test]
 async fn wake_ups_that_became_one_are_heard_by_every_process() {
-    let scene = Scene::new().await;
-    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
-    scene.local.world().pipelines().script(sample::PIPELINE, long);
-    scene.push("Say hello").await;
-    scene.run_for(Duration::from_secs(90)).await;
+    let scene = in_a_long_build(90).await;
     let older = scene.follow_messages().remove(0);
     let another = scene.local.another_worker();
     scene.wait_for_a_message();
     for _ in 0..2 {
-        let batch = scene.local.next_batch().unwrap();
-        scene.local.handle_batch(&another, &batch).await.unwrap();
+        assert!(scene.handle_one_batch_by(&another).await);
         scene.wait_for_a_message();
     }
     let now = scene.now();
-    let batch = scene.local.next_batch().unwrap();
-    scene.local.handle_batch(&another, &batch).await.unwrap();
+    assert!(scene.handle_one_batch_by(&another).await);
     scene.local.world().queues().inject(now, QUEUE, &older);
     scene.wait(Duration::from_secs(15));
     assert_eq!(scene.local.world().queues().visible(scene.now(), QUEUE).len(), 2);
     assert!(scene.handle_one_batch().await);
     scene.wait_for_a_message();
     let before = scene.calls("GetPipelineExecution");
-    let batch = scene.local.next_batch().unwrap();
-    scene.local.handle_batch(&another, &batch).await.unwrap();
+    assert!(scene.handle_one_batch_by(&another).await);
     assert_eq!(scene.calls("GetPipelineExecution"), before + 1);
     assert_eq!(scene.follow_messages().len(), 1);
     scene.run().await;

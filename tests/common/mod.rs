@@ -17,6 +17,7 @@ use pipehook::standin::{
     ActionSpec, AppEvent, CheckRun, EXAMPLE_APP_KEY, ExecutionView, Fault, GitHub, Permission, PipelineSpec,
     PostedStatus, Role, StageSpec, State, When, example_app_credentials,
 };
+use pipehook::worker::Worker;
 use serde_json::Value;
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
@@ -229,10 +230,14 @@ impl Scene {
     }
 
     pub(crate) async fn handle_one_batch(&self) -> bool {
+        self.handle_one_batch_by(&self.local.worker).await
+    }
+
+    pub(crate) async fn handle_one_batch_by(&self, worker: &Worker) -> bool {
         let Some(batch) = self.local.next_batch() else {
             return false;
         };
-        self.local.handle_batch(&self.local.worker, &batch).await.unwrap();
+        self.local.handle_batch(worker, &batch).await.unwrap();
         true
     }
 
