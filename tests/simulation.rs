@@ -8,7 +8,7 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 23] = [
+const ONCE_FAILED: [(u64, &str); 25] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
     (3413, "a success that ECS had been at work on was believed after one look at which ECS did not answer"),
@@ -32,6 +32,8 @@ const ONCE_FAILED: [(u64, &str); 23] = [
     (600_009_868, "wake-ups were multiplied without end while SQS lost its answers"),
     (600_000_812, "a stage that a waiting run had left was pending again once a newer run came into it"),
     (500_024_206, "a retry that was cancelled while ECS could not be asked left the failure of the try before"),
+    (1_500_004_932, "what GitHub refused for some minutes was left out for good"),
+    (1_500_005_440, "check runs that GitHub refused to change as their runs ended stayed pending"),
 ];
 
 #[test]

@@ -37,6 +37,9 @@ pub struct Retry {
     /// GitHub asked not to be called before this moment, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<u64>,
+    /// Since when GitHub refuses to take what is reported, where that is what failed; in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_taken_since: Option<u64>,
     /// What the last of them failed of, for who looks into the dead-letter queue: fit to be shown, and short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -46,7 +49,7 @@ impl Retry {
     /// Of a job that somebody has put back: it begins anew, but is known to have been tried.
     pub fn put_back(now: Timestamp, earlier: Option<&Self>) -> Self {
         let why = earlier.and_then(|earlier| earlier.why.clone());
-        Self { tries: 0, since: now.as_millis(), not_before: None, why }
+        Self { tries: 0, since: now.as_millis(), not_before: None, not_taken_since: None, why }
     }
 }
 

@@ -212,6 +212,8 @@ fn trouble(draw: &mut Rng, pipelines: usize, commits: usize) -> What {
                 1..6 => seconds(draw, 10 * MINUTE..=HOUR),
                 _ => seconds(draw, 5..=5 * MINUTE),
             };
+            // What GitHub refuses for longer is left out, and nobody could tell what of.
+            let lasts = if fault == Fault::Unprocessable { lasts.min(Duration::from_secs(5 * MINUTE)) } else { lasts };
             What::Outage { service, operation: operation(draw, service), lasts, fault }
         }
         28..40 => {

@@ -87,8 +87,30 @@ impl Run {
 /// How a wake-up left an execution.
 struct Looked {
     snapshot: ExecutionSnapshot,
-    /// GitHub showed what the last reading asks for.
+    /// GitHub showed what the last reading asks for, but for what it does not take.
     settled: bool,
+    /// What GitHub does not take.
+    not_taken: Option<Cause>,
+}
+
+/// What was done to have GitHub show what it should.
+#[derive(Default)]
+struct Brought {
+    /// How many reports were sent.
+    posted: usize,
+    not_taken: Option<Cause>,
+}
+
+impl Brought {
+    /// What GitHub does not take, the others need not wait for.
+    fn count(&mut self, told: Result<(), Cause>) -> Result<(), Cause> {
+        match told {
+            Err(cause @ Cause::NotTaken { .. }) => self.not_taken = Some(cause),
+            told => told?,
+        }
+        self.posted += 1;
+        Ok(())
+    }
 }
 
 /// What was read a moment ago, by whoever asks for a look.
@@ -117,12 +139,12 @@ impl Worker {
                 tracing::error!(delivery, pipeline, %cause, "GitHub can't be told; the run is followed on");
                 metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
                 has_access = false;
-                Looked { snapshot: *snapshot, settled: true }
+                Looked { snapshot: *snapshot, settled: true, not_taken: None }
             }
             Err((Cause::GitHub(GitHubError::UnknownCommit(why)), Some(snapshot))) => {
                 tracing::error!(delivery, pipeline, commit = %run.commit, why, "there is nothing to report on");
                 metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
-                Looked { snapshot: *snapshot, settled: true }
+                Looked { snapshot: *snapshot, settled: true, not_taken: None }
             }
             Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),
         };
@@ -149,6 +171,9 @@ impl Worker {
         let wait = match next_wake(&looked.snapshot, age) {
             Wake::After(wait) if !has_access => wait.max(WITHOUT_ACCESS),
             Wake::Done if looked.settled && is_shown => {
+                if let Some(cause) = looked.not_taken {
+                    return Err(Trouble::passing(cause, Job::Follow(job)));
+                }
                 tracing::info!(delivery, pipeline, execution, status = ?looked.snapshot.status, "done");
                 return Ok(());
             }
@@ -188,7 +213,8 @@ impl Worker {
     /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
     pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<bool, Cause> {
         let looked = self.reconcile(run, &mut Memory::default(), Some(seen), false).await;
-        looked.map(|looked| looked.settled).map_err(|(cause, _)| cause)
+        let Looked { settled, not_taken, .. } = looked.map_err(|(cause, _)| cause)?;
+        not_taken.map_or(Ok(settled), Err)
     }
 
     /// Reads, posts what differs, and reads again, until a reading asks for nothing more: whoever posts last has
@@ -205,6 +231,7 @@ impl Worker {
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
         let mut has_asked = false;
         let mut rounds = 0;
+        let mut not_taken = None;
         loop {
             let (snapshot, shown) = match seen.take() {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
@@ -229,20 +256,21 @@ impl Worker {
                 snapshot.stages.iter().flat_map(|stage| &stage.actions).filter_map(KnownRollout::of).collect();
             let told = as_reported(&wanted, &commit);
             if memory.reported == told && (has_asked || !snapshot.is_final()) {
-                return Ok(Looked { snapshot, settled: true });
+                return Ok(Looked { snapshot, settled: true, not_taken });
             }
-            let posted = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
-            let posted = posted.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
+            let brought = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
+            let brought = brought.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
+            not_taken = brought.not_taken;
             memory.reported = told;
             has_asked = true;
             rounds += 1;
-            if posted == 0 || rounds == MAX_ROUNDS {
-                return Ok(Looked { snapshot, settled: posted == 0 });
+            if brought.posted == 0 || rounds == MAX_ROUNDS {
+                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken });
             }
         }
     }
 
-    /// Posts what GitHub does not show yet, and says how many statuses that were.
+    /// Posts what GitHub does not show yet.
     async fn bring_up_to_date(
         &self,
         run: &Run,
@@ -251,9 +279,9 @@ impl Worker {
         wanted: &[Wanted],
         reported: &[Reported],
         shown: Option<ShownStatuses>,
-    ) -> Result<usize, Cause> {
-        let closed = match *commit == run.commit {
-            true => 0,
+    ) -> Result<Brought, Cause> {
+        let mut brought = match *commit == run.commit {
+            true => Brought::default(),
             // An unpinned pipeline may build another commit than the pushed one. What is pending there ends.
             false => self.close(run, &run.commit, run.options.superseded, &text::built_another(commit)).await?,
         };
@@ -265,25 +293,25 @@ impl Worker {
         let newer = self.pipelines.newer_than(&run.pipeline, &run.execution, &others).await?;
         let due = diff(snapshot, wanted, &shown, &newer);
         for report in &due {
-            self.post(run, commit, report, &shown, Some(snapshot)).await?;
+            brought.count(self.post(run, commit, report, &shown, Some(snapshot)).await)?;
         }
         if snapshot.is_settled() {
             for double in shown.doubles_of(&run.execution) {
-                self.end_double(&run.repository, double).await?;
+                brought.count(self.end_double(&run.repository, double).await)?;
             }
         }
-        Ok(due.len() + closed)
+        Ok(brought)
     }
 
-    /// Ends what is pending of an execution on a commit, and says how many statuses that took.
-    async fn close(&self, run: &Run, commit: &CommitSha, state: State, why: &str) -> Result<usize, Cause> {
+    /// Ends what is pending of an execution on a commit.
+    async fn close(&self, run: &Run, commit: &CommitSha, state: State, why: &str) -> Result<Brought, Cause> {
+        let mut brought = Brought::default();
         let shown = self.shown(&run.repository, commit).await?;
-        let open = shown.pending_of(&run.pipeline, &run.execution);
-        for context in &open {
-            let report = Report { context: context.clone(), state, description: why.to_owned() };
-            self.post(run, commit, &report, &shown, None).await?;
+        for context in shown.pending_of(&run.pipeline, &run.execution) {
+            let report = Report { context, state, description: why.to_owned() };
+            brought.count(self.post(run, commit, &report, &shown, None).await)?;
         }
-        Ok(open.len())
+        Ok(brought)
     }
 
     /// Ends what is pending of an execution that can't be followed any more, on every commit that it was told on.
@@ -292,10 +320,11 @@ impl Worker {
         commits.extend(reported.iter().filter_map(|reported| CommitSha::parse(&reported.commit)));
         commits.sort();
         commits.dedup();
+        let mut not_taken = None;
         for commit in &commits {
-            self.close(run, commit, State::Error, why).await?;
+            not_taken = self.close(run, commit, State::Error, why).await?.not_taken.or(not_taken);
         }
-        Ok(())
+        not_taken.map_or(Ok(()), Err)
     }
 
     /// A message goes to the dead-letter queue: what it would have reported does not stay pending until somebody

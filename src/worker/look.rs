@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::follow::{Run, STILL_MOVING, Seen};
-use super::trouble::Trouble;
+use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
 use crate::config::ReportAs;
@@ -151,10 +151,12 @@ impl Worker {
             // nobody would come back to what is told as under way again.
             return Ok(());
         }
-        let settled = self.look_once(&run, Seen { snapshot, shown }).await;
-        match settled.map_err(|cause| Trouble::passing(cause, Job::Look(job.clone())))? {
-            true => Ok(()),
-            false => self.come_back(message, job, STILL_MOVING).await,
+        match self.look_once(&run, Seen { snapshot, shown }).await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.come_back(message, job, STILL_MOVING).await,
+            // Its chain will try it again.
+            Err(Cause::NotTaken { .. }) if !is_over => Ok(()),
+            Err(cause) => Err(Trouble::passing(cause, Job::Look(job.clone()))),
         }
     }
 

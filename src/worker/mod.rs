@@ -245,6 +245,11 @@ impl Worker {
             metrics::count(&self.clock, "NeedsMending", &[("Pipeline", job.pipeline())]);
         }
         let Some((retry, wait)) = next_try(&cause, earlier.as_ref(), job.seed(), self.clock.now()) else {
+            if let Cause::NotTaken { .. } = cause {
+                tracing::error!(delivery, pipeline, %cause, "tried for ten minutes; it is left out");
+                metrics::count(&self.clock, "NeedsMending", &[("Pipeline", job.pipeline())]);
+                return Ok(());
+            }
             tracing::error!(delivery, %cause, "tried for a day; the message goes to the dead-letter queue");
             self.tell_that_it_was_given_up(&job).await;
             return Err(());

@@ -43,8 +43,7 @@ impl Worker {
         Ok(ShownStatuses::from_newest_first(statuses.iter().map(of_status)))
     }
 
-    /// Tells one thing. What GitHub will never take (a full context) is logged and counts as told, for a run is not worth
-    /// losing over it.
+    /// Tells one thing. What GitHub refuses to take (a full context) is [`Cause::NotTaken`].
     pub(super) async fn tell(
         &self,
         repository: &RepositoryName,
@@ -65,11 +64,13 @@ impl Worker {
                 tracing::info!(%repository, %commit, context, state = state.as_str(), description, "posted");
                 Ok(())
             }
-            Err(Cause::GitHub(GitHubError::Refused(why))) => {
-                tracing::error!(%repository, %commit, context, why, "GitHub does not take this; it is left out");
-                Ok(())
+            Err(cause) => {
+                let cause = not_taken(cause, context);
+                if matches!(cause, Cause::NotTaken { .. }) {
+                    tracing::warn!(%repository, %commit, %cause, "not posted");
+                }
+                Err(cause)
             }
-            Err(cause) => Err(cause),
         }
     }
 
@@ -120,7 +121,7 @@ impl Worker {
         let (content, external_id) = (content(&report, &tale, false), external_id(&report, Some(execution)));
         let update =
             async |github: &GitHub| github.update_check_run(repository, *check_run, &external_id, &content).await;
-        self.ask_github(update).await.map(|_| ())
+        self.ask_github(update).await.map(|_| ()).map_err(|cause| not_taken(cause, context))
     }
 
     async fn report_as(&self) -> Result<ReportAs, Cause> {
@@ -137,6 +138,14 @@ impl Worker {
             }
             answered => Ok(answered?),
         }
+    }
+}
+
+/// What GitHub refuses is told apart from what it can't do: the run goes on without it.
+fn not_taken(cause: Cause, context: &str) -> Cause {
+    match cause {
+        Cause::GitHub(GitHubError::Refused(why)) => Cause::NotTaken { context: context.to_owned(), why },
+        cause => cause,
     }
 }
 

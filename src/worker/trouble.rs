@@ -15,6 +15,10 @@ use crate::settings::SettingsError;
 /// How long a job that fails for passing reasons is tried again before it goes to the dead-letter queue.
 pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// GitHub refuses what will never do, as a commit's thousand-and-first status of one context, with the same 422 as what
+/// it has had too much of for the moment. So much is worth a try, and no more.
+const NOT_TAKEN_FOR: Duration = Duration::from_secs(10 * 60);
+
 const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
 
 /// GitHub cuts a request off after 10 s; what was sent has got there by then, or never will.
@@ -27,6 +31,9 @@ pub(super) enum Cause {
     Pipeline(#[from] PipelineError),
     #[error(transparent)]
     GitHub(#[from] GitHubError),
+    /// A report that GitHub refuses for what it is. No run is worth losing over it.
+    #[error("GitHub does not take {context}: {why}")]
+    NotTaken { context: String, why: String },
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("the configuration can't be used: {0}")]
@@ -57,7 +64,8 @@ impl Trouble {
     }
 }
 
-/// When to try again, and what the message then says of it; `None` once a day is over.
+/// When to try again, and what the message then says of it; `None` once a day is over, or ten minutes of what GitHub does
+/// not take.
 pub(super) fn next_try(
     cause: &Cause,
     earlier: Option<&Retry>,
@@ -66,24 +74,25 @@ pub(super) fn next_try(
 ) -> Option<(Retry, Duration)> {
     let tries = earlier.map_or(0, |retry| retry.tries).saturating_add(1);
     let since = earlier.map_or(now.as_millis(), |retry| retry.since);
-    if now.since(Timestamp::from_millis(since)) > GIVE_UP_AFTER {
+    let refused = earlier.and_then(|retry| retry.not_taken_since).unwrap_or(now.as_millis());
+    let not_taken_since = matches!(cause, Cause::NotTaken { .. }).then_some(refused);
+    let has_lasted = |since: u64| now.since(Timestamp::from_millis(since));
+    if has_lasted(since) > GIVE_UP_AFTER || not_taken_since.is_some_and(|since| has_lasted(since) > NOT_TAKEN_FOR) {
         return None;
     }
     let backoff = jittered(backoff(tries), seed, tries);
-    let why = Some(text::clip(&cause.to_string()));
+    let retry = Retry { tries, since, not_before: None, not_taken_since, why: Some(text::clip(&cause.to_string())) };
     match cause {
         Cause::GitHub(GitHubError::RateLimited { wait, .. }) => {
             // The wait is a minimum. What is spread goes on top of it, and a limit that is met again and again is
             // waited for longer each time, as GitHub's documentation asks.
             let wait = wait.saturating_add(backoff.min(Duration::from_secs(5))).max(backoff);
-            Some((Retry { tries, since, not_before: Some((now + wait).as_millis()), why }, wait))
+            Some((Retry { not_before: Some((now + wait).as_millis()), ..retry }, wait))
         }
         // A status that was cut off in the middle may get there until GitHub itself gives the request up. Only a look
         // after that sees whether it covered something.
-        Cause::GitHub(GitHubError::Uncertain(_)) | Cause::OutOfTime => {
-            Some((Retry { tries, since, not_before: None, why }, backoff.max(AFTER_UNCERTAIN)))
-        }
-        _ => Some((Retry { tries, since, not_before: None, why }, backoff)),
+        Cause::GitHub(GitHubError::Uncertain(_)) | Cause::OutOfTime => Some((retry, backoff.max(AFTER_UNCERTAIN))),
+        _ => Some((retry, backoff)),
     }
 }
 
@@ -136,10 +145,26 @@ mod tests {
     }
 
     #[test]
+    fn what_github_does_not_take_is_tried_for_ten_minutes_whatever_has_failed_before() {
+        let start = Timestamp::from_secs(1_700_000_000);
+        let not_taken = Cause::NotTaken { context: "codepipeline/app".to_owned(), why: "422".to_owned() };
+        let (outage, _) = next_try(&unavailable(), None, "x1", start).unwrap();
+        let begin = start + Duration::from_secs(20 * 60 * 60);
+        let (mut now, mut retry, mut tries) = (begin, outage, 0);
+        while let Some((next, wait)) = next_try(&not_taken, Some(&retry), "x1", now) {
+            (now, retry, tries) = (now + wait, next, tries + 1);
+        }
+        assert!((6..12).contains(&tries), "{tries} tries");
+        assert!((NOT_TAKEN_FOR..2 * NOT_TAKEN_FOR).contains(&now.since(begin)), "{:?}", now.since(begin));
+        let (passed, _) = next_try(&unavailable(), Some(&retry), "x1", now).unwrap();
+        assert_eq!(passed.not_taken_since, None, "what fails for another reason begins anew");
+    }
+
+    #[test]
     fn however_often_it_was_tried_the_wait_is_one_that_sqs_takes() {
         let now = Timestamp::from_secs(1_700_000_000);
         for tries in [0, 15, 16, 17, 1_000, u32::MAX] {
-            let earlier = Retry { tries, since: now.as_millis(), not_before: None, why: None };
+            let earlier = Retry { tries, ..Retry::put_back(now, None) };
             let (next, wait) = next_try(&unavailable(), Some(&earlier), "x1", now).unwrap();
             assert!(
                 next.tries >= tries && wait >= Duration::from_secs(1) && wait <= LONGEST_BACKOFF,
@@ -155,6 +180,7 @@ mod tests {
             tries: 120,
             since: since.as_millis(),
             not_before: not_before.map(Timestamp::as_millis),
+            not_taken_since: None,
             why: Some("ThrottlingException".to_owned()),
         };
         let tries = |not_before, sent: Timestamp| {

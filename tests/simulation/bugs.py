@@ -50,8 +50,11 @@ BUGS = [
      "            Err(trouble) => match self.try_again(message, trouble).await {\n"
      "                Err(()) if !BUG => Err(record.id),\n                _ => Ok(()),\n            },"),
     ("what fails once is given up", 39, "src/worker/trouble.rs",
-     "> GIVE_UP_AFTER {",
-     "> if BUG { Duration::from_secs(60) } else { GIVE_UP_AFTER } {"),
+     "has_lasted(since) > GIVE_UP_AFTER ||",
+     "has_lasted(since) > (if BUG { Duration::from_secs(60) } else { GIVE_UP_AFTER }) ||"),
+    ("what GitHub refuses for a moment is left out for good", 1_500_004_932, "src/worker/trouble.rs",
+     "is_some_and(|since| has_lasted(since) > NOT_TAKEN_FOR)",
+     "is_some_and(|since| has_lasted(since) > NOT_TAKEN_FOR || BUG)"),
     ("superseded is a success", 1, "src/domain/report.rs",
      "ExecutionStatus::Superseded => (options.superseded,",
      "ExecutionStatus::Superseded => (if BUG { State::Success } else { options.superseded },"),
@@ -90,9 +93,10 @@ BUGS = [
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution);",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution || BUG);"),
     ("nothing is read again after posting", 676, "src/worker/follow.rs",
-     "            if posted == 0 || rounds == MAX_ROUNDS {\n                return Ok(Looked { snapshot, settled: posted == 0 });",
-     "            if posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
-     "                return Ok(Looked { snapshot, settled: posted == 0 || BUG });"),
+     "            if brought.posted == 0 || rounds == MAX_ROUNDS {\n"
+     "                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken });",
+     "            if brought.posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
+     "                return Ok(Looked { snapshot, settled: brought.posted == 0 || BUG, not_taken });"),
     ("messages that failed are acknowledged", 23, "src/worker/mod.rs",
      "        failed.extend(done.into_iter().flatten());",
      "        failed.extend(done.into_iter().flatten().filter(|_| !BUG));"),
