@@ -319,10 +319,12 @@ impl Runner<'_> {
                 // Nor after a retry that did not come to it: only its own chain knew.
                 let has_retries = self.watch.count_of(&["retry"]) > 0;
                 // What others began is told once its commit is known, which a rollback's is from its beginning.
-                let is_told_foreign =
-                    |one: &ExecutionView| told_of == Some(&one.id) && self.watch.foreign.contains(&one.id);
                 let is_known = |one: &ExecutionView| {
-                    is_told_foreign(one) || !has_retries && (own.len() == 1 || told_of == Some(&one.id))
+                    let is_told = told_of == Some(&one.id);
+                    match self.watch.foreign.contains(&one.id) {
+                        true => is_told,
+                        false => !has_retries && (is_told || own.len() == 1),
+                    }
                 };
                 let is_judged = |one: &ExecutionView| has_source(one) || is_known(one);
                 let with_source = || own.iter().filter(|one| has_source(one)).max_by_key(|one| one.started);
