@@ -212,8 +212,14 @@ fn trouble(draw: &mut Rng, pipelines: usize, commits: usize) -> What {
                 1..6 => seconds(draw, 10 * MINUTE..=HOUR),
                 _ => seconds(draw, 5..=5 * MINUTE),
             };
-            // What GitHub refuses for longer is left out, and nobody could tell what of.
-            let lasts = if fault == Fault::Unprocessable { lasts.min(Duration::from_secs(5 * MINUTE)) } else { lasts };
+            let longest = match (service, fault) {
+                // What GitHub refuses for longer is left out, and nobody could tell what of.
+                ("github", Fault::Unprocessable) => 5 * MINUTE,
+                // Each message is sent again and again, and a day of that takes minutes to tell.
+                ("sqs", Fault::LostAfter) => 2 * HOUR,
+                _ => 20 * HOUR,
+            };
+            let lasts = lasts.min(Duration::from_secs(longest));
             What::Outage { service, operation: operation(draw, service), lasts, fault }
         }
         28..40 => {
