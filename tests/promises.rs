@@ -292,6 +292,30 @@ async fn doubled_wake_ups_that_come_one_by_one_become_one() {
     scene.assert_truth();
 }
 
+/// The same while CodePipeline is out, where no try comes to an end that the others could meet: of a start, and of a run.
+#[tokio::test]
+async fn doubles_in_an_outage_become_one() {
+    for pushed_before in [0, 90] {
+        let scene = Scene::new().await;
+        let out = When::Between(scene.now() + Duration::from_secs(pushed_before), scene.now() + 8 * HOUR);
+        scene.local.world().faults().add("codepipeline", "*", out, Fault::ServerError);
+        scene.local.world().faults().events(When::Always, EventFault::Drop);
+        let sha = scene.push("Say hello").await;
+        scene.run_for(Duration::from_secs(pushed_before + 30)).await;
+        let waits = || scene.local.world().queues().bodies(QUEUE);
+        let message = waits().remove(0);
+        let now = scene.now();
+        for late in [2, 15, 40, 90, 300] {
+            scene.local.world().queues().inject_after(now, QUEUE, &message, Duration::from_secs(late));
+        }
+        scene.run_for(Duration::from_secs(1800)).await;
+        assert_eq!(waits().len(), 1, "{:?}", waits());
+        scene.run().await;
+        scene.assert_truth();
+        assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+    }
+}
+
 /// Who goes on for an older double and its successor is no double to the process that has sent the successor on.
 #[tokio::test]
 async fn wake_ups_that_became_one_are_heard_by_every_process() {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::doubles::Turn;
 use super::tell::Tale;
 use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
@@ -184,7 +185,7 @@ impl Worker {
         let wait = aligned(wait, self.clock.now(), execution);
         job.nth = job.nth.saturating_add(1);
         self.send_next(message, Job::Follow(job.clone()), wait).await?;
-        self.doubles.note(&job);
+        self.doubles.note(Turn::of_wake_up(&job));
         Ok(())
     }
 

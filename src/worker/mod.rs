@@ -34,11 +34,11 @@ use crate::metrics;
 use crate::queue::Queue;
 use crate::queue::event::PipelineEvent;
 use crate::queue::memory::KnownRollout;
-use crate::queue::message::{Follow, Happening, Job, Look, Message};
+use crate::queue::message::{Happening, Job, Look, Message};
 use crate::queue::received::{Received, ReceivedError};
 use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
-use doubles::Doubles;
+use doubles::{Doubles, Turn, take_place};
 use follow::Run;
 use trouble::{Cause, Trouble, next_try, since_put_back};
 
@@ -172,16 +172,13 @@ impl Worker {
     /// first, which knows most, is done for all: it reads after they came. So chains of wake-ups that were doubled
     /// become one again where they meet.
     async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
-        records.retain(|record| !record.wake_up().is_some_and(|job| self.doubles.has_later(job)));
-        // Who goes on for all of them goes on in the place of the last, or another process would take it for over.
-        let last = records.iter().filter_map(Record::wake_up).map(Follow::place).max();
+        records.retain(|record| !record.turn().is_some_and(|turn| self.doubles.has_later(&turn)));
+        let last = records.iter().filter_map(Record::turn).map(|turn| turn.place).max();
         records.sort_by_key(|record| (record.rank(), std::cmp::Reverse(record.knows())));
         let mut failed = Vec::new();
         for mut record in records {
-            if let (Some(last), Received::Ours(message)) = (last, &mut record.work)
-                && let Job::Follow(job) = &mut message.job
-            {
-                (job.since, job.nth) = last;
+            if let (Some(last), Received::Ours(message)) = (last, &mut record.work) {
+                take_place(message, last);
             }
             match self.handle_record(record, until).await {
                 Ok(()) => break,
@@ -237,7 +234,7 @@ impl Worker {
         let Message { delivery, first_sent, retry: earlier, job } = message;
         let Trouble { cause, again } = trouble;
         let pipeline = job.pipeline();
-        let Some(job) = again else {
+        let Some(mut job) = again else {
             tracing::error!(delivery, pipeline, %cause, "the message can't be done; it goes to the dead-letter queue");
             return Err(());
         };
@@ -255,10 +252,17 @@ impl Worker {
             return Err(());
         };
         tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
+        if let Job::Follow(job) = job.as_mut() {
+            job.nth = job.nth.saturating_add(1);
+        }
         let message = Message { delivery, first_sent, retry: Some(retry), job: *job };
         self.queue.send(&message, wait).await.map_err(|error| {
             tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
-        })
+        })?;
+        if let Some(turn) = Turn::of(&message) {
+            self.doubles.note(turn);
+        }
+        Ok(())
     }
 
     /// What is of use for a run: the log where there is a page to show it on, the address where a chain shows a deployment
@@ -315,13 +319,9 @@ fn needs_mending(cause: &Cause) -> bool {
 }
 
 impl Record {
-    /// The wake-up of a chain.
-    fn wake_up(&self) -> Option<&Follow> {
+    fn turn(&self) -> Option<Turn> {
         match &self.work {
-            Received::Ours(message) => match &message.job {
-                Job::Follow(job) => Some(job),
-                _ => None,
-            },
+            Received::Ours(message) => Turn::of(message),
             Received::Event(_) => None,
         }
     }

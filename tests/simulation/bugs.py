@@ -97,6 +97,9 @@ BUGS = [
      "                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken });",
      "            if brought.posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
      "                return Ok(Looked { snapshot, settled: brought.posted == 0 || BUG, not_taken });"),
+    ("doubles are tried again beside each other", 1_700_006_793, "src/worker/mod.rs",
+     "        if let Some(turn) = Turn::of(&message) {",
+     "        if let Some(turn) = Turn::of(&message).filter(|_| !BUG) {"),
     ("messages that failed are acknowledged", 23, "src/worker/mod.rs",
      "        failed.extend(done.into_iter().flatten());",
      "        failed.extend(done.into_iter().flatten().filter(|_| !BUG));"),
