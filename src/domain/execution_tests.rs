@@ -157,3 +157,30 @@ fn an_execution_lasts_from_its_first_action_to_the_end_of_its_last() {
     assert_eq!(run.stages[1].duration(), Duration::from_secs(230));
     assert_eq!(execution(&[]).duration(), Duration::ZERO);
 }
+
+/// `runs` and `watch` show it, and scripts read it.
+#[test]
+fn a_status_is_called_as_codepipeline_calls_it() {
+    let statuses = [
+        ExecutionStatus::InProgress,
+        ExecutionStatus::Stopping,
+        ExecutionStatus::Succeeded,
+        ExecutionStatus::Failed,
+        ExecutionStatus::Stopped,
+        ExecutionStatus::Cancelled,
+        ExecutionStatus::Superseded,
+        ExecutionStatus::Unknown("Paused".to_owned()),
+    ];
+    let called = statuses.iter().map(ExecutionStatus::as_str).collect::<Vec<_>>().join(" ");
+    assert_eq!(called, "InProgress Stopping Succeeded Failed Stopped Cancelled Superseded Paused");
+}
+
+#[test]
+fn of_the_stages_that_failed_the_last_may_be_retried() {
+    let named = |name: &str, status| Stage { name: name.to_owned(), ..stage(status, &[]) };
+    let failed = |stages: &[Stage]| execution(stages).failed_stage().map(|stage| stage.name.clone());
+    let build = named("Build", StageStatus::Failed);
+    assert_eq!(failed(&[named("Build", StageStatus::Succeeded), named("Staging", StageStatus::InProgress)]), None);
+    assert_eq!(failed(&[build.clone(), named("Staging", StageStatus::InProgress)]).as_deref(), Some("Build"));
+    assert_eq!(failed(&[build, named("Staging", StageStatus::Failed)]).as_deref(), Some("Staging"));
+}

@@ -114,6 +114,14 @@ mod tests {
     }
 
     #[test]
+    fn a_commit_is_told_by_its_beginning_once_it_is_known() {
+        let unknown = listed("Webhook", None);
+        assert_eq!(unknown.short_commit(), "-");
+        let known = Listed { commit: CommitSha::parse(&"a1b2c3d4e5".repeat(4)), ..unknown };
+        assert_eq!(known.short_commit(), "a1b2c3d");
+    }
+
+    #[test]
     fn an_id_that_is_shorter_than_its_beginning_is_whole() {
         assert_eq!(short_id("8f3c1a2b-0000"), "8f3c1a2b");
         assert_eq!(short_id("8f3"), "8f3");
