@@ -296,6 +296,17 @@ fn an_end_that_says_this_and_more_stands() {
 }
 
 #[test]
+fn beyond_the_account_only_how_a_rollback_ended_is_told() {
+    let due_after = |said: &str, is_rolled_back| {
+        let wanted = Wanted { is_rolled_back, ..wanted(State::Failure, "Rolled back to :41", 0) };
+        diff(&running(), &[wanted], &shown("x1", &[(State::Failure, said)]), &[]).len()
+    };
+    assert_eq!(due_after("Rollout failed: tasks failed (2 of 3); rolling back to :41", true), 1);
+    assert_eq!(due_after("Rollout failed: tasks failed (2 of 3); rolling back to :41", false), 0);
+    assert_eq!(due_after("Deploy failed", true), 0);
+}
+
+#[test]
 fn what_was_shown_stands_against_a_reading_that_yields_to_it() {
     let due_after = |said: State, yields_to| {
         let wanted = Wanted { yields_to, ..wanted(State::Pending, "In progress", 4) };
