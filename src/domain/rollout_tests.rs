@@ -279,8 +279,16 @@ fn a_deploy_that_was_stopped_for_a_later_one_has_not_failed() {
     assert_eq!(stopped(ActionStatus::Succeeded, 41, InProgress), goes_back);
     // Somebody has stopped it, and ECS does not tell what runs.
     let alone = Service { history: vec![history(ServiceDeploymentStatus::Stopped, None)], ..service(&[]) };
-    let rollout = judge(&alone, &action(ActionStatus::Succeeded), None, at(1070));
-    assert_eq!(rollout.progress, Progress::Failed { rolling_back_to: None });
+    let judged = |service| judge(&service, &action(ActionStatus::Succeeded), None, at(1070)).progress;
+    assert_eq!(judged(alone.clone()), Progress::Failed { rolling_back_to: None });
+    let own = service(&[primary(deployment(42, BEGAN + 3, InProgress))]);
+    let staged = Service { history: alone.history.clone(), has_stages: true, ..own };
+    assert_eq!(judged(staged), Progress::Failed { rolling_back_to: None }, "it is what there is");
+    // The history alone knows of the later one.
+    let later =
+        ServiceDeployment { revision: Some(revision(43)), ..history(ServiceDeploymentStatus::Successful, None) };
+    let followed = Service { history: [alone.history.clone(), vec![later]].concat(), ..alone };
+    assert_eq!(judged(followed), Progress::Unconfirmed);
 }
 
 #[test]
