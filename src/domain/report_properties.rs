@@ -100,7 +100,11 @@ proptest! {
         for Wanted { report, yields_to, .. } in wanted.iter().filter(|wanted| wanted.report.state.is_final()) {
             let shown = shown.get(&report.context).unwrap();
             let is_newers = shown.execution.as_ref().is_some_and(|execution| newer.contains(execution));
-            let stands = *yields_to == YieldsTo::Ends && shown.state.is_final();
+            let stands = match yields_to {
+                YieldsTo::Nothing => false,
+                YieldsTo::Successes => shown.state == State::Success,
+                YieldsTo::Ends => shown.state.is_final(),
+            };
             prop_assert!(shown.state == report.state || is_newers || stands, "{report:?}, but there is {shown:?}");
         }
         if snapshot.is_settled() {
