@@ -599,35 +599,29 @@ async fn a_commit_that_github_does_not_know_is_still_built() {
 /// GitHub says no with one status to what it will never take and to what it has had too much of for the moment.
 #[tokio::test]
 async fn what_github_refuses_for_minutes_is_told_in_the_end() {
-    let statuses = Scene::new().await;
-    let sha = refused_for_minutes(&statuses).await;
-    insta::assert_snapshot!(statuses.shows(&sha), @"
+    let statuses = refused_for_minutes(&Scene::new().await).await;
+    insta::assert_snapshot!(statuses, @"
     codepipeline/node-server success: Deployed 6d995db to staging in 4 m 3 s; node-server:42 runs since 22:03 UTC
     codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
     codepipeline/node-server/Source success: Source succeeded in 3 s
     codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
     ");
-    let checks = Scene::as_app(sample::ROUTES, common::classic()).await;
-    let sha = refused_for_minutes(&checks).await;
-    insta::assert_snapshot!(checks.checks(&sha), @"
-    codepipeline/node-server success: Deployed 6d995db to staging in 4 m 3 s; node-server:42 runs since 22:03 UTC
-    codepipeline/node-server/Build success: Build succeeded in 1 m 30 s
-    codepipeline/node-server/Source success: Source succeeded in 3 s
-    codepipeline/node-server/Staging success: Staging succeeded in 2 m 30 s; node-server:42 runs since 22:03 UTC
-    ");
+    let checks = refused_for_minutes(&Scene::as_app(sample::ROUTES, common::classic()).await).await;
+    assert_eq!(checks, statuses);
 }
 
-/// GitHub takes nothing for nine minutes, from the deploy's beginning on.
+/// What statuses or check runs say in the end, where GitHub takes none for nine minutes from the deploy's beginning on.
 async fn refused_for_minutes(scene: &Scene) -> String {
     let sha = scene.push("Say hello").await;
-    scene.run_until(|scene| (scene.shows(&sha) + &scene.checks(&sha)).contains("Staging")).await;
+    let told = |scene: &Scene| scene.shows(&sha) + &scene.checks(&sha);
+    scene.run_until(|scene| told(scene).contains("Staging")).await;
     let minutes = When::Between(scene.now(), scene.now() + Duration::from_secs(540));
     for write in ["POST /repos/{owner}/{repo}/statuses/{sha}", "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}"]
     {
         scene.local.world().faults().add("github", write, minutes, Fault::Unprocessable);
     }
     scene.run().await;
-    sha
+    told(scene)
 }
 
 #[tokio::test]
