@@ -571,6 +571,32 @@ async fn a_rate_limit_is_waited_out_even_beyond_the_longest_delay_of_a_message()
     assert!(github[1].at.since(began) >= reset_after, "asked again after {:?}", github[1].at.since(began));
 }
 
+/// GitHub's wait is obeyed, and CodePipeline's part need not wait for it.
+#[tokio::test]
+async fn a_start_that_is_tried_again_leaves_github_alone_as_long_as_it_asked() {
+    for limited in ["GET /repos/{owner}/{repo}/commits/{ref}/statuses", "POST /repos/{owner}/{repo}/statuses/{sha}"] {
+        let scene = Scene::new().await;
+        let outage = When::Between(scene.now(), scene.now() + Duration::from_secs(20));
+        scene.local.world().faults().add("codepipeline", "*", outage, Fault::ServerError);
+        let limit = Fault::SecondaryLimit { status: 403, retry_after: Some(70) };
+        scene.local.world().faults().next("github", limited, 1, limit);
+        scene.local.world().faults().events(When::Always, EventFault::Drop);
+        let mut tag = sample::push_to("refs/tags/v1", "Release", &[]);
+        // GitHub has to be asked which commit it is.
+        tag["head_commit"] = serde_json::Value::Null;
+        scene.deliver("push", &tag).await;
+        scene.run().await;
+        scene.assert_truth();
+        let world = scene.local.world();
+        let mut calls = world.journal().iter().skip_while(|call| call.fault != Some("secondary limit"));
+        let at = calls.next().unwrap().at;
+        let started = calls.clone().find(|call| call.operation == "StartPipelineExecution" && call.fault.is_none());
+        let told = calls.find(|call| call.service == "github");
+        let [started, told] = [started, told].map(|call| call.unwrap().at.since(at).as_secs());
+        assert!(started < 70 && told >= 70, "{limited}: started after {started} s, told after {told} s");
+    }
+}
+
 #[tokio::test]
 async fn a_repository_that_moved_is_followed() {
     for write_status in [301, 307] {

@@ -113,6 +113,9 @@ pub struct Start {
     #[serde(default)]
     pub options: Options,
     pub token: String,
+    /// GitHub asked not to be called before this moment, in milliseconds since the epoch. Nothing is started later for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github_not_before: Option<u64>,
 }
 
 /// Tell GitHub that a filter left a pipeline out.
@@ -267,6 +270,7 @@ impl Start {
             variables: request.variables.clone(),
             options: Options::from(&request.options),
             token: token.as_str().to_owned(),
+            github_not_before: None,
         }
     }
 
@@ -283,6 +287,16 @@ impl Start {
             options: RunOptions::from(&self.options),
         })
     }
+
+    /// How much longer GitHub asked not to be called. What AWS does for the start need not wait for that.
+    pub fn waits_for_github(&self, now: Timestamp) -> Option<Duration> {
+        still_to_wait(self.github_not_before, now)
+    }
+}
+
+fn still_to_wait(not_before: Option<u64>, now: Timestamp) -> Option<Duration> {
+    let not_before = not_before.map(Timestamp::from_millis)?;
+    (now < not_before).then(|| not_before.since(now))
 }
 
 pub fn repository(text: &str) -> Result<RepositoryName, FieldError> {
@@ -300,8 +314,7 @@ impl Message {
 
     /// How much longer GitHub asked not to be called; the wait may be longer than the longest delay of a message.
     pub fn waits_for_github(&self, now: Timestamp) -> Option<Duration> {
-        let not_before = self.retry.as_ref()?.not_before.map(Timestamp::from_millis)?;
-        (now < not_before).then(|| not_before.since(now))
+        still_to_wait(self.retry.as_ref()?.not_before, now)
     }
 
     /// The body of the message. SQS takes what XML 1.0 has a place for; of the characters that JSON does not escape

@@ -230,11 +230,10 @@ impl Watch {
                 let Some((until, _)) = self.limited.take().filter(|(_, sha)| body.contains(sha.as_str())) else {
                     return;
                 };
-                let retry = serde_json::from_str(body).map(|body: serde_json::Value| body["retry"].clone());
-                let not_before = retry.ok().filter(|retry| retry.is_object()).map(|retry| retry["not_before"].as_u64());
-                if let Some(not_before) = not_before
-                    && Timestamp::from_millis(not_before.unwrap_or_default()) < until
-                {
+                let message = serde_json::from_str::<serde_json::Value>(body).unwrap_or_default();
+                // What comes back later, or soon for AWS and does not ask GitHub then.
+                let not_before = message["retry"]["not_before"].as_u64().or(message["github_not_before"].as_u64());
+                if message["retry"].is_object() && not_before.unwrap_or_default() < until.as_millis() {
                     let until = until.as_millis();
                     self.impatient.push(format!("GitHub's limit is not waited for until {until}: {body}"));
                 }

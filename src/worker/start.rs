@@ -18,17 +18,23 @@ use crate::queue::message::{Happening, Job, Look, Message, Start};
 impl Worker {
     /// Starts the execution that a message asks for, takes the first look at it, and leaves it to a chain of wake-ups.
     pub(super) async fn start(&self, message: &Message, job: &Start, received_before: bool) -> Result<(), Trouble> {
-        let again = || Job::Start(job.clone());
+        let mut again = job.clone();
         let mut request = job.request().map_err(Trouble::hopeless)?;
         if request.may_be_tag_object {
             let peel = async |github: &GitHub| github.peel(&request.repository, &request.commit).await;
-            request.commit = self.ask_github(peel).await.map_err(|cause| Trouble::passing(cause, again()))?;
+            let peeled = self.ask_github(peel).await;
+            request.commit = peeled.map_err(|cause| Trouble::passing(cause, Job::Start(job.clone())))?;
+            (again.commit, again.may_be_tag_object) = (request.commit.to_string(), false);
         }
         let StartRequest { pipeline, repository, commit, .. } = &request;
         let token = ClientRequestToken::from_queue(job.token.clone());
         let tried_before = received_before || message.retry.is_some();
-        // Where GitHub does not answer, the pipeline is started all the same, and reported on later.
-        let shown = self.shown(repository, commit).await;
+        // Where GitHub does not answer, or asked not to be called, the pipeline is started all the same, and reported on
+        // later.
+        let shown = match job.waits_for_github(self.clock.now()) {
+            Some(wait) => Err(GitHubError::RateLimited { wait, why: "it asked for that before".to_owned() }.into()),
+            None => self.shown(repository, commit).await,
+        };
         let known = shown.as_ref().ok().and_then(|shown| shown.execution_of_push(token.mark()));
         if let Some(execution) = known.filter(|_| !tried_before) {
             tracing::info!(delivery = message.delivery, pipeline, execution, "this push was delivered before");
@@ -43,10 +49,7 @@ impl Worker {
         };
         let execution = match begun {
             Ok(execution) => execution,
-            Err(error) => {
-                let told = self.tell_that_it_did_not_start(&request, error, shown.as_ref().ok()).await;
-                return told.map_err(|cause| Trouble::passing(cause, again()));
-            }
+            Err(error) => return self.not_started(again, &request, error, shown).await,
         };
         tracing::info!(delivery = message.delivery, pipeline, execution, %repository, %commit, "started");
         let run = Run {
@@ -95,19 +98,25 @@ impl Worker {
         self.pipelines.start(request, token).await
     }
 
-    /// Tells GitHub why nothing has started. What may pass stays an error, so that the start is tried again; what has
-    /// to be mended is told on the commit, and the message is done with.
-    async fn tell_that_it_did_not_start(
+    /// Tells GitHub why nothing has started. What may pass is tried again, and soon, however long GitHub asked not to be
+    /// called; what has to be mended is told on the commit, and the message is done with.
+    async fn not_started(
         &self,
+        mut again: Start,
         request: &StartRequest,
         error: PipelineError,
-        shown: Option<&ShownStatuses>,
-    ) -> Result<(), Cause> {
+        shown: Result<ShownStatuses, Cause>,
+    ) -> Result<(), Trouble> {
         let pipeline = &request.pipeline;
         let (what, mending) = match &error {
             PipelineError::Unavailable(_) => {
-                self.tell_that_it_is_queued(request, shown).await;
-                return Err(error.into());
+                let told = match shown {
+                    Ok(shown) => self.tell_that_it_is_queued(request, &shown).await,
+                    Err(cause) => Err(cause),
+                };
+                let wait = told.err().and_then(|cause| cause.githubs_wait());
+                again.github_not_before = wait.map(|wait| (self.clock.now() + wait).as_millis());
+                return Err(Trouble::passing(error, Job::Start(again)));
             }
             PipelineError::NotFound(_) => {
                 let what = format!("no pipeline {pipeline} in {}", self.region);
@@ -132,6 +141,7 @@ impl Worker {
             state: State::Error,
             description: text::cannot_start(&what, &mending),
         };
+        let shown = shown.as_ref().ok();
         // What an execution of the commit says stands: it may be the very one that an earlier try has started.
         let speaks = |shown: &ShownStatuses| shown.get(&report.context).is_some_and(|own| own.execution.is_some());
         if shown.is_some_and(|shown| shown.shows(&report) || speaks(shown)) {
@@ -139,24 +149,26 @@ impl Worker {
         }
         let conclusion = Some(Conclusion::ActionRequired);
         let tale = Tale { url: links::pipeline(&self.region, pipeline), conclusion, shown, ..Tale::default() };
-        self.tell(&request.repository, &request.commit, &report, tale).await
+        let told = self.tell(&request.repository, &request.commit, &report, tale).await;
+        told.map_err(|cause| Trouble::passing(cause, Job::Start(again)))
     }
 
     /// Shows on a commit without any status of the pipeline that its run waits. It is a courtesy: whether it works out
     /// changes nothing about the next try.
-    async fn tell_that_it_is_queued(&self, request: &StartRequest, shown: Option<&ShownStatuses>) {
+    async fn tell_that_it_is_queued(&self, request: &StartRequest, shown: &ShownStatuses) -> Result<(), Cause> {
         let report = Report {
             context: execution_context(&request.pipeline),
             state: State::Pending,
             description: text::queued_for("CodePipeline can't start it yet; tried again until it does"),
         };
-        if shown.is_none_or(|shown| shown.get(&report.context).is_some()) {
-            return;
+        if shown.get(&report.context).is_some() {
+            return Ok(());
         }
-        let tale = Tale { url: links::pipeline(&self.region, &request.pipeline), shown, ..Tale::default() };
-        if let Err(cause) = self.tell(&request.repository, &request.commit, &report, tale).await {
+        let url = links::pipeline(&self.region, &request.pipeline);
+        let tale = Tale { url, shown: Some(shown), ..Tale::default() };
+        self.tell(&request.repository, &request.commit, &report, tale).await.inspect_err(|cause| {
             tracing::warn!(pipeline = request.pipeline, %cause, "GitHub was not told that the run waits");
-        }
+        })
     }
 
     /// Ends the pending status of a run that waited to be started, and will not be by itself.

@@ -46,6 +46,16 @@ pub(super) enum Cause {
     Field(#[from] FieldError),
 }
 
+impl Cause {
+    /// For how long GitHub asked not to be called.
+    pub(super) fn githubs_wait(&self) -> Option<Duration> {
+        match self {
+            Self::GitHub(GitHubError::RateLimited { wait, .. }) => Some(*wait),
+            _ => None,
+        }
+    }
+}
+
 /// A job that was not done.
 #[derive(Debug)]
 pub(super) struct Trouble {
