@@ -32,7 +32,7 @@ impl Worker {
         // Where GitHub does not answer, or asked not to be called, the pipeline is started all the same, and reported on
         // later.
         let shown = match job.waits_for_github(self.clock.now()) {
-            Some(wait) => Err(GitHubError::RateLimited { wait, why: "it asked for that before".to_owned() }.into()),
+            Some(wait) => Err(GitHubError::RateLimited { wait, why: "as it said before".to_owned() }.into()),
             None => self.shown(repository, commit).await,
         };
         let known = shown.as_ref().ok().and_then(|shown| shown.execution_of_push(token.mark()));
