@@ -55,7 +55,8 @@ impl Signed {
         let region = sdk_config.region().map(ToString::to_string).unwrap_or_default();
         let endpoint = endpoint(sdk_config, service, &region);
         let timeouts = sdk_config.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
-        let timeouts = timeouts.operation_timeout(PATIENCE).operation_attempt_timeout(PATIENCE).build();
+        // There is one attempt. Two timeouts that end at the same moment would name themselves by chance.
+        let timeouts = timeouts.operation_attempt_timeout(PATIENCE).build();
         let operation = sdk_config.http_client().map(|http_client| {
             Operation::builder()
                 .service_name(service.id)
