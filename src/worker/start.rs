@@ -153,8 +153,8 @@ impl Worker {
         told.map_err(|cause| Trouble::passing(cause, Job::Start(again)))
     }
 
-    /// Shows on a commit without any status of the pipeline that its run waits. It is a courtesy: whether it works out
-    /// changes nothing about the next try.
+    /// Shows on a commit without any status of the pipeline that its run waits. It is a courtesy: the next try comes as
+    /// soon whether it works out or not.
     async fn tell_that_it_is_queued(&self, request: &StartRequest, shown: &ShownStatuses) -> Result<(), Cause> {
         let report = Report {
             context: execution_context(&request.pipeline),
