@@ -77,6 +77,9 @@ pub struct Wanted {
     pub is_rolled_back: bool,
     /// What stands, where this execution is shown with it already.
     pub yields_to: YieldsTo,
+    /// Of an execution that was retried, the contexts of the stages that it yields for: a failure stands where one of them
+    /// shows one too. Otherwise it is what the try before came to. Empty where nothing was retried.
+    pub fails_with: Vec<String>,
 }
 
 /// Context of an execution: `codepipeline/<pipeline>`.
@@ -99,12 +102,14 @@ const ACCOUNT: u32 = 4;
 pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOptions) -> Vec<Wanted> {
     let attempts: u32 = snapshot.stages.iter().map(|stage| stage.attempts).sum();
     let retries = attempts - snapshot.stages.len() as u32;
+    let yielding = snapshot.stages.iter().filter(|stage| retries > 0 && stage.yields_to() == YieldsTo::Ends);
     let execution = Wanted {
         report: of_execution(snapshot, commit, options),
         later: is_under_way(snapshot).then(text::under_way),
         account: ACCOUNT * (1 + retries) - snapshot.stages.iter().map(reserved).max().unwrap_or_default(),
         is_rolled_back: failed_rollout(snapshot).is_some_and(Rollout::is_decided),
         yields_to: snapshot.stages.iter().map(Stage::yields_to).max().unwrap_or_default(),
+        fails_with: yielding.map(|stage| stage_context(&snapshot.pipeline, &stage.name)).collect(),
     };
     let stages = snapshot.stages.iter().map(|stage| Wanted {
         report: of_stage(snapshot, stage, commit, options),
@@ -112,6 +117,7 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
         account: ACCOUNT * stage.attempts - reserved(stage),
         is_rolled_back: stage.failed_rollout().is_some_and(Rollout::is_decided),
         yields_to: stage.yields_to(),
+        fails_with: Vec::new(),
     });
     // A held stage says so in its own place too, where a required check of it would otherwise not be there at all.
     // In front of an occupied one a run stands for a moment only, and may be superseded there.
@@ -127,6 +133,7 @@ pub fn desired(snapshot: &ExecutionSnapshot, commit: &CommitSha, options: &RunOp
         account: ACCOUNT,
         is_rolled_back: false,
         yields_to: YieldsTo::Nothing,
+        fails_with: Vec::new(),
     });
     std::iter::once(execution).chain(stages).chain(held).collect()
 }
@@ -418,6 +425,10 @@ pub fn is_of_pipeline(context: &str, pipeline: &str) -> bool {
 pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatuses, newer: &[String]) -> Vec<Report> {
     let id = snapshot.id.as_str();
     let is_newers = |shown: &Shown| shown.execution.as_ref().is_some_and(|other| newer.contains(other));
+    let has_failed = |shown: &Shown| matches!(shown.state, State::Failure | State::Error);
+    let fails = |context: &String| {
+        shown.get(context).is_some_and(|shown| shown.execution.as_deref() == Some(id) && has_failed(shown))
+    };
     let is_due = |wanted: &Wanted, report: &Report| {
         let Some(shown_now) = shown.get(&report.context) else {
             return true;
@@ -429,6 +440,9 @@ pub fn diff(snapshot: &ExecutionSnapshot, wanted: &[Wanted], shown: &ShownStatus
         let stands = match wanted.yields_to {
             YieldsTo::Nothing => false,
             YieldsTo::Successes => shown_now.state == State::Success,
+            YieldsTo::Ends if has_failed(shown_now) => {
+                wanted.fails_with.is_empty() || wanted.fails_with.iter().any(fails)
+            }
             YieldsTo::Ends => shown_now.state.is_final(),
         };
         if ours && stands {

@@ -245,7 +245,7 @@ fn a_success_says_what_runs_where() {
 fn wanted(state: State, description: &str, account: u32) -> Wanted {
     let report =
         Report { context: "codepipeline/node-server/Build".to_owned(), state, description: description.to_owned() };
-    Wanted { report, later: None, account, is_rolled_back: false, yields_to: YieldsTo::Nothing }
+    Wanted { report, later: None, account, is_rolled_back: false, yields_to: YieldsTo::Nothing, fails_with: Vec::new() }
 }
 
 fn author(execution: &str) -> Author {
@@ -660,6 +660,34 @@ fn deploying(rollout: Rollout, status: StageStatus) -> Stage {
 
 const UP: Tasks = Tasks { desired: 2, running: 2, pending: 0, failed: 0 };
 const DOWN: Tasks = Tasks { desired: 2, running: 0, pending: 0, failed: 3 };
+
+#[test]
+fn a_failure_of_the_try_before_does_not_stand_for_a_deploy_that_ecs_shows_nothing_of() {
+    let staging = deploying(rollout(Progress::Unconfirmed, DOWN), StageStatus::Stopped);
+    let build = Stage { attempts: 2, ..stage("Build", StageStatus::Succeeded) };
+    let stopped = snapshot(ExecutionStatus::Stopped, &[build, staging.clone()]);
+    let [own, of_staging] = [execution_context("node-server"), stage_context("node-server", "Staging")];
+    let due_after = |snapshot: &ExecutionSnapshot, said: &[(&String, State, &str)], by: &str| {
+        let posted = said.iter().map(|(context, state, description)| {
+            let description = (*description).to_owned();
+            (Report { context: (*context).clone(), state: *state, description }, Some(author(by)))
+        });
+        let shown = ShownStatuses::from_newest_first(posted);
+        let due = diff(snapshot, &desired(snapshot, &sha(SHA), &options()), &shown, &[]);
+        due.iter().any(|report| report.context == own)
+    };
+    let built_badly = (&own, State::Failure, "Build failed");
+    let told = [
+        (&own, State::Failure, "Rollout failed: tasks failed (2 of 3)"),
+        (&of_staging, State::Failure, "Rollout failed: tasks failed (2 of 3)"),
+    ];
+    assert!(due_after(&stopped, &[built_badly], "x1"), "the build was tried again, and the run is stopped");
+    let was_pending = (&of_staging, State::Pending, "Staging in progress");
+    assert!(due_after(&stopped, &[built_badly, was_pending], "x1"));
+    assert!(!due_after(&stopped, &told, "x1"), "ECS was seen to fail in this try");
+    let first_try = snapshot(ExecutionStatus::Stopped, &[stage("Build", StageStatus::Succeeded), staging]);
+    assert!(!due_after(&first_try, &[told[0]], "x1"), "there was no other try");
+}
 
 #[test]
 fn a_build_tells_its_phase() {
