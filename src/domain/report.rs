@@ -371,6 +371,18 @@ impl ShownStatuses {
         others
     }
 
+    /// The other executions that have spoken in a context of this pipeline in which this one stands now.
+    pub fn spoken_over(&self, pipeline: &str, execution: &str) -> Vec<String> {
+        let stands = |(context, shown): &(&String, &Shown)| {
+            shown.execution.as_deref() == Some(execution) && is_of_pipeline(context, pipeline)
+        };
+        let spoken = self.contexts.iter().filter(stands).flat_map(|(_, shown)| shown.posts.keys());
+        let mut others: Vec<_> = spoken.filter(|other| *other != execution).cloned().collect();
+        others.sort();
+        others.dedup();
+        others
+    }
+
     /// The contexts of this pipeline in which the execution is shown as pending, its wait to be started included.
     pub fn pending_of(&self, pipeline: &str, execution: &str) -> Vec<String> {
         let own = execution_context(pipeline).to_lowercase();

@@ -264,6 +264,28 @@ fn running() -> ExecutionSnapshot {
 }
 
 #[test]
+fn a_run_speaks_over_those_that_have_spoken_where_it_stands() {
+    let own = execution_context("node-server");
+    let posted = |context: &str, by: &str| {
+        let context = context.to_owned();
+        (Report { context, state: State::Success, description: "Said".to_owned() }, Some(author(by)))
+    };
+    let shown = ShownStatuses::from_newest_first([
+        posted(&own, "x1"),
+        posted(&own, "x3"),
+        posted(&own, "x2"),
+        posted(&own, "x1"),
+        posted("codepipeline/node-server/Build", "x2"),
+        posted("codepipeline/node-server/Build", "x4"),
+        posted("codepipeline/another", "x1"),
+        posted("codepipeline/another", "x5"),
+    ]);
+    assert_eq!(shown.spoken_over("node-server", "x1"), ["x2", "x3"]);
+    assert_eq!(shown.spoken_over("node-server", "x2"), ["x4"]);
+    assert_eq!(shown.spoken_over("node-server", "x3"), Vec::<String>::new());
+}
+
+#[test]
 fn a_status_equal_to_the_last_one_is_not_posted() {
     let begun = wanted(State::Pending, "Build in progress", 4);
     let posted = diff(&running(), std::slice::from_ref(&begun), &ShownStatuses::default(), &[]);

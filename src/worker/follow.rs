@@ -34,6 +34,9 @@ const WITHOUT_ACCESS: Duration = Duration::from_secs(30);
 const DEPLOYMENT_WITHIN: Duration = Duration::from_secs(60 * 60);
 const DEPLOYMENT_AGAIN: Duration = Duration::from_secs(60);
 
+/// An end that is told later than this may be told together with that of another execution of the commit.
+const TOLD_LATE: Duration = Duration::from_secs(10);
+
 /// An execution that was just started may not be found everywhere at once.
 const NOT_FOUND_FOR: Duration = Duration::from_secs(120);
 
@@ -92,6 +95,15 @@ struct Looked {
     settled: bool,
     /// What GitHub does not take.
     not_taken: Option<Cause>,
+    /// Newer executions of the commit whose word is covered by this one's.
+    spoken_over: Vec<String>,
+}
+
+impl Looked {
+    /// Nothing is left to do for it.
+    fn settled(snapshot: ExecutionSnapshot) -> Self {
+        Self { snapshot, settled: true, not_taken: None, spoken_over: Vec::new() }
+    }
 }
 
 /// What was done to have GitHub show what it should.
@@ -100,6 +112,9 @@ struct Brought {
     /// How many reports were sent.
     posted: usize,
     not_taken: Option<Cause>,
+    spoken_over: Vec<String>,
+    /// Another execution of the commit may have told its end at the same moment.
+    may_have_crossed: bool,
 }
 
 impl Brought {
@@ -140,15 +155,18 @@ impl Worker {
                 tracing::error!(delivery, pipeline, %cause, "GitHub can't be told; the run is followed on");
                 metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
                 has_access = false;
-                Looked { snapshot: *snapshot, settled: true, not_taken: None }
+                Looked::settled(*snapshot)
             }
             Err((Cause::GitHub(GitHubError::UnknownCommit(why)), Some(snapshot))) => {
                 tracing::error!(delivery, pipeline, commit = %run.commit, why, "there is nothing to report on");
                 metrics::count(&self.clock, "NeedsMending", &[("Pipeline", pipeline)]);
-                Looked { snapshot: *snapshot, settled: true, not_taken: None }
+                Looked::settled(*snapshot)
             }
             Err((cause, _)) => return Err(Trouble::passing(cause, Job::Follow(job))),
         };
+        self.have_them_speak(message, pipeline, &looked.spoken_over)
+            .await
+            .map_err(|error| Trouble::passing(error, Job::Follow(job.clone())))?;
         if run.options.stop_failed_rollout && looked.snapshot.status == ExecutionStatus::InProgress {
             self.stop_failed_rollout(&run, &looked.snapshot)
                 .await
@@ -212,9 +230,10 @@ impl Worker {
     }
 
     /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
-    pub(super) async fn look_once(&self, run: &Run, seen: Seen) -> Result<bool, Cause> {
+    pub(super) async fn look_once(&self, message: &Message, run: &Run, seen: Seen) -> Result<bool, Cause> {
         let looked = self.reconcile(run, &mut Memory::default(), Some(seen), false).await;
-        let Looked { settled, not_taken, .. } = looked.map_err(|(cause, _)| cause)?;
+        let Looked { settled, not_taken, spoken_over, .. } = looked.map_err(|(cause, _)| cause)?;
+        self.have_them_speak(message, &run.pipeline, &spoken_over).await?;
         not_taken.map_or(Ok(settled), Err)
     }
 
@@ -232,7 +251,7 @@ impl Worker {
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
         let mut has_asked = false;
         let mut rounds = 0;
-        let mut not_taken = None;
+        let (mut not_taken, mut spoken_over) = (None, Vec::new());
         loop {
             let (snapshot, shown) = match seen.take() {
                 Some(Seen { snapshot, shown }) => (snapshot, Some(shown)),
@@ -257,16 +276,16 @@ impl Worker {
                 snapshot.stages.iter().flat_map(|stage| &stage.actions).filter_map(KnownRollout::of).collect();
             let told = as_reported(&wanted, &commit);
             if memory.reported == told && (has_asked || !snapshot.is_final()) {
-                return Ok(Looked { snapshot, settled: true, not_taken });
+                return Ok(Looked { snapshot, settled: true, not_taken, spoken_over });
             }
             let brought = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
             let brought = brought.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
-            not_taken = brought.not_taken;
+            (not_taken, spoken_over) = (brought.not_taken, brought.spoken_over);
             memory.reported = told;
-            has_asked = true;
+            has_asked = !brought.may_have_crossed;
             rounds += 1;
             if brought.posted == 0 || rounds == MAX_ROUNDS {
-                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken });
+                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken, spoken_over });
             }
         }
     }
@@ -300,6 +319,10 @@ impl Worker {
             for double in shown.doubles_of(&run.execution) {
                 brought.count(self.end_double(&run.repository, double).await)?;
             }
+            let is_late = self.clock.now().since(snapshot.ended_at()) > TOLD_LATE;
+            brought.may_have_crossed = brought.posted > 0 && brought.not_taken.is_none() && is_late;
+            let others = shown.spoken_over(&run.pipeline, &run.execution);
+            brought.spoken_over = self.pipelines.newer_than(&run.pipeline, &run.execution, &others).await?;
         }
         Ok(brought)
     }

@@ -17,6 +17,7 @@ use crate::domain::report::{ShownStatuses, desired, diff, has_been_retried};
 use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
+use crate::queue::SendError;
 use crate::queue::message::{Happening, Job, Look, Message};
 use crate::reader::Extras;
 
@@ -151,7 +152,7 @@ impl Worker {
             // nobody would come back to what is told as under way again.
             return Ok(());
         }
-        match self.look_once(&run, Seen { snapshot, shown }).await {
+        match self.look_once(message, &run, Seen { snapshot, shown }).await {
             Ok(true) => Ok(()),
             Ok(false) => self.come_back(message, job, STILL_MOVING).await,
             // Its chain will try it again.
@@ -197,6 +198,24 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    /// Has executions looked at once more whose word was covered by that of an older one, which was told at the same moment.
+    pub(super) async fn have_them_speak(
+        &self,
+        message: &Message,
+        pipeline: &str,
+        executions: &[String],
+    ) -> Result<(), SendError> {
+        for execution in executions {
+            tracing::info!(pipeline, execution, "an older execution of the commit has spoken over it");
+            let (pipeline, execution, since) = (pipeline.to_owned(), execution.clone(), self.clock.now().as_millis());
+            let look = Look { pipeline, execution, happening: Happening::OfExecution, since, come_back: true };
+            let Message { delivery, first_sent, .. } = message.clone();
+            let next = Message { delivery, first_sent, retry: None, job: Job::Look(look) };
+            self.queue.send(&next, Duration::ZERO).await?;
+        }
+        Ok(())
     }
 
     async fn come_back(&self, message: &Message, job: &Look, wait: Duration) -> Result<(), Trouble> {
