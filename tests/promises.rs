@@ -117,6 +117,29 @@ async fn a_start_that_was_cut_short_is_followed_though_its_push_is_delivered_aga
     scene.assert_truth();
 }
 
+/// Promise 4: a run that nobody followed is told by a redrive, also where AWS does not say which commit it was about.
+#[tokio::test]
+async fn a_run_whose_source_failed_is_told_by_a_redrive() {
+    let scene = Scene::new().await;
+    let fails = Script::new().on("Source", "Source", Outcome::fail(8, "JobFailed", "no such branch"));
+    scene.local.world().pipelines().script(sample::PIPELINE, fails);
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = scene.push("Say hello").await;
+    scene.local.world().faults().add("sqs", "SendMessage", When::Always, Fault::AccessDenied);
+    assert!(scene.handle_one_batch().await);
+    scene.local.world().faults().add("github", "*", When::Always, Fault::Throttle);
+    scene.run().await;
+    assert_eq!(scene.dead_letters().len(), 1);
+    assert!(scene.shows(&sha).contains("codepipeline/node-server pending: Source in progress"));
+    scene.local.world().faults().clear();
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let now = scene.now();
+    assert_eq!(scene.local.world().queues().redrive(now, DEAD_LETTERS), 1);
+    scene.run().await;
+    assert_eq!(scene.executions().len(), 1);
+    scene.assert_truth();
+}
+
 #[tokio::test]
 async fn two_pushes_of_one_commit_to_two_refs_are_two_pushes() {
     let scene = Scene::new().await;

@@ -37,13 +37,14 @@ struct View<'a> {
 }
 
 impl Worker {
-    pub(super) async fn look(&self, message: &Message, job: &Look) -> Result<(), Trouble> {
+    /// False where the execution is over, and AWS does not say which commit it was about.
+    pub(super) async fn look(&self, message: &Message, job: &Look) -> Result<bool, Trouble> {
         let again = || Job::Look(job.clone());
         let config = self.config().await.map_err(|cause| Trouble::passing(cause, again()))?;
         let routes: Vec<&Route> = config.routes.of_pipeline(&job.pipeline).collect();
         let Some(first) = routes.first() else {
             tracing::debug!(pipeline = job.pipeline, "an event of a pipeline without a route");
-            return Ok(());
+            return Ok(true);
         };
         let extras = Extras { log: config.github.report == ReportAs::Checks, ..Extras::default() };
         let read = self.read(&job.pipeline, &job.execution, first.source_action.as_deref(), &[], extras).await;
@@ -51,7 +52,7 @@ impl Worker {
             Ok(reading) => reading,
             // One that was just started may not be found everywhere at once.
             Err(PipelineError::NotFound(_)) if job.happening == Happening::ExecutionStarted && !job.come_back => {
-                return self.come_back(message, job, AFTER_START).await;
+                return self.come_back(message, job, AFTER_START).await.map(|()| true);
             }
             Err(PipelineError::NotFound(why)) => {
                 tracing::warn!(
@@ -60,12 +61,12 @@ impl Worker {
                     why,
                     "an event of an unknown execution"
                 );
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => return Err(Trouble::passing(error, again())),
         };
         match self.view(job, &reading, &routes).await? {
-            Some(view) => self.look_at(message, job, &routes, view).await,
+            Some(view) => self.look_at(message, job, &routes, view).await.map(|()| true),
             None => self.look_for_the_commit(message, job, &reading, &routes).await,
         }
     }
@@ -177,25 +178,25 @@ impl Worker {
         job: &Look,
         reading: &Reading,
         routes: &[&Route],
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         let snapshots = || routes.iter().map(|route| (route, snapshot_for(reading, route)));
         if snapshots().all(|(route, snapshot)| !is_of_route(&snapshot, route)) {
             tracing::warn!(
                 pipeline = job.pipeline,
                 "no route is for the repository that the pipeline takes its source from"
             );
-            return Ok(());
+            return Ok(true);
         }
-        let Some((_, snapshot)) = snapshots().find(|(_, snapshot)| snapshot.commit.is_none()) else { return Ok(()) };
+        let Some((_, snapshot)) = snapshots().find(|(_, snapshot)| snapshot.commit.is_none()) else { return Ok(true) };
         let age = self.clock.now().since(Timestamp::from_millis(job.since));
         match next_wake(&snapshot, age) {
             Wake::After(wait) if matches!(job.happening, Happening::ExecutionStarted | Happening::ExecutionResumed) => {
-                self.come_back(message, job, wait.max(AFTER_START)).await
+                self.come_back(message, job, wait.max(AFTER_START)).await.map(|()| true)
             }
-            Wake::After(_) => Ok(()),
+            Wake::After(_) => Ok(true),
             Wake::Done => {
                 tracing::warn!(pipeline = job.pipeline, execution = job.execution, "ended before its commit was known");
-                Ok(())
+                Ok(false)
             }
         }
     }

@@ -224,7 +224,7 @@ impl Worker {
             Job::Start(job) => self.start(message, job, received_before).await,
             Job::Skip(job) => self.skip(job).await,
             Job::Follow(job) => self.follow(message, job.clone()).await,
-            Job::Look(job) => self.look(message, job).await,
+            Job::Look(job) => self.look(message, job).await.map(|_| ()),
             Job::Press(job) => self.press(message, job, received_before).await,
         }
     }

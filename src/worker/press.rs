@@ -176,7 +176,7 @@ impl Worker {
         let Pressing { message, request, execution, .. } = pressing;
         let since = self.clock.now().as_millis();
         let (pipeline, execution) = (request.pipeline.clone(), execution.clone());
-        self.look(message, &Look { pipeline, execution, happening, since, come_back: false }).await
+        self.look(message, &Look { pipeline, execution, happening, since, come_back: false }).await.map(|_| ())
     }
 }
 

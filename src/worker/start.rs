@@ -41,7 +41,10 @@ impl Worker {
             let since = self.clock.now().as_millis();
             let (pipeline, execution) = (pipeline.clone(), execution.to_owned());
             let look = Look { pipeline, execution, happening: Happening::OfExecution, since, come_back: false };
-            return self.look(message, &look).await;
+            if self.look(message, &look).await? {
+                return Ok(());
+            }
+            // Its source failed, so that AWS does not say what it was to build. The push does.
         }
         let begun = match known {
             Some(execution) => Ok(execution.to_owned()),
