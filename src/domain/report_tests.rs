@@ -688,27 +688,28 @@ fn a_failure_of_the_try_before_does_not_stand_for_a_deploy_that_ecs_shows_nothin
     let staging = deploying(rollout(Progress::Unconfirmed, DOWN), StageStatus::Stopped);
     let build = Stage { attempts: 2, ..stage("Build", StageStatus::Succeeded) };
     let stopped = snapshot(ExecutionStatus::Stopped, &[build, staging.clone()]);
-    let [own, of_staging] = [execution_context("node-server"), stage_context("node-server", "Staging")];
-    let due_after = |snapshot: &ExecutionSnapshot, said: &[(&String, State, &str)], by: &str| {
+    let own = execution_context("node-server");
+    let [of_build, of_staging] = ["Build", "Staging"].map(|stage| stage_context("node-server", stage));
+    let due_after = |snapshot: &ExecutionSnapshot, said: &[(&String, State, &str)]| {
         let posted = said.iter().map(|(context, state, description)| {
             let description = (*description).to_owned();
-            (Report { context: (*context).clone(), state: *state, description }, Some(author(by)))
+            (Report { context: (*context).clone(), state: *state, description }, Some(author("x1")))
         });
         let shown = ShownStatuses::from_newest_first(posted);
         let due = diff(snapshot, &desired(snapshot, &sha(SHA), &options()), &shown, &[]);
         due.iter().any(|report| report.context == own)
     };
-    let built_badly = (&own, State::Failure, "Build failed");
+    let built_badly = [(&own, State::Failure, "Build failed"), (&of_build, State::Failure, "Build failed")];
     let told = [
         (&own, State::Failure, "Rollout failed: tasks failed (2 of 3)"),
         (&of_staging, State::Failure, "Rollout failed: tasks failed (2 of 3)"),
     ];
-    assert!(due_after(&stopped, &[built_badly], "x1"), "the build was tried again, and the run is stopped");
+    assert!(due_after(&stopped, &built_badly), "the build was tried again, and the run is stopped");
     let was_pending = (&of_staging, State::Pending, "Staging in progress");
-    assert!(due_after(&stopped, &[built_badly, was_pending], "x1"));
-    assert!(!due_after(&stopped, &told, "x1"), "ECS was seen to fail in this try");
+    assert!(due_after(&stopped, &[built_badly[0], built_badly[1], was_pending]));
+    assert!(!due_after(&stopped, &told), "ECS was seen to fail in this try");
     let first_try = snapshot(ExecutionStatus::Stopped, &[stage("Build", StageStatus::Succeeded), staging]);
-    assert!(!due_after(&first_try, &[told[0]], "x1"), "there was no other try");
+    assert!(!due_after(&first_try, &told[..1]), "there was no other try");
 }
 
 #[test]
