@@ -166,7 +166,7 @@ impl Worker {
         };
         self.have_them_speak(message, pipeline, &looked.spoken_over)
             .await
-            .map_err(|error| Trouble::passing(error, Job::Follow(job.clone())))?;
+            .map_err(|cause| Trouble::passing(cause, Job::Follow(job.clone())))?;
         if run.options.stop_failed_rollout && looked.snapshot.status == ExecutionStatus::InProgress {
             self.stop_failed_rollout(&run, &looked.snapshot)
                 .await

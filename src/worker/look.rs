@@ -17,7 +17,6 @@ use crate::domain::report::{ShownStatuses, desired, diff, has_been_retried};
 use crate::domain::route::Route;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, next_wake};
-use crate::queue::SendError;
 use crate::queue::message::{Happening, Job, Look, Message};
 use crate::reader::Extras;
 
@@ -207,14 +206,12 @@ impl Worker {
         message: &Message,
         pipeline: &str,
         executions: &[String],
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Cause> {
         for execution in executions {
             tracing::info!(pipeline, execution, "an older execution of the commit has spoken over it");
             let (pipeline, execution, since) = (pipeline.to_owned(), execution.clone(), self.clock.now().as_millis());
             let look = Look { pipeline, execution, happening: Happening::OfExecution, since, come_back: true };
-            let Message { delivery, first_sent, .. } = message.clone();
-            let next = Message { delivery, first_sent, retry: None, job: Job::Look(look) };
-            self.queue.send(&next, Duration::ZERO).await?;
+            self.send_next(message, Job::Look(look), Duration::ZERO).await.map_err(|trouble| trouble.cause)?;
         }
         Ok(())
     }
