@@ -339,6 +339,28 @@ async fn doubles_in_an_outage_become_one() {
     }
 }
 
+/// The same while SQS takes no message: nothing is sent on that could end them.
+#[tokio::test]
+async fn doubles_that_come_again_and_again_are_looked_at_as_one() {
+    let scene = in_a_long_build(90).await;
+    let follow = scene.follow_messages().remove(0);
+    scene.wait_for_a_message();
+    let now = scene.now();
+    let out = When::Between(now, now + Duration::from_secs(1200));
+    scene.local.world().faults().add("sqs", "SendMessage", out, Fault::LostBefore);
+    for late in [100, 1500, 3000, 4500] {
+        scene.local.world().queues().inject_after(now, QUEUE, &follow, Duration::from_millis(late));
+    }
+    let before = scene.calls("GetPipelineExecution");
+    scene.run_for(Duration::from_secs(1200)).await;
+    // One is received five times. The others are looked at once at most, where a later one goes first.
+    let looks = scene.calls("GetPipelineExecution") - before;
+    assert!((5..10).contains(&looks), "{looks} looks");
+    assert_eq!(scene.dead_letters().len(), 1);
+    scene.run().await;
+    scene.assert_truth();
+}
+
 /// Who goes on for an older double and its successor is no double to the process that has sent the successor on.
 #[tokio::test]
 async fn wake_ups_that_became_one_are_heard_by_every_process() {

@@ -1,9 +1,10 @@
 //! Wake-ups of one execution, and tries of one start, that were doubled: as the queue may do, and as it happens where the answer
-//! to a message that was sent is lost. What this process has sent on is on the queue, so one that comes before it in their order
-//! is over. In an order no two can end each other, and it needs no clock.
+//! to a message that was sent is lost. What this process has sent on or has received is on the queue, or is done with, so one that
+//! comes before it in their order is over. Of copies, which have the same place, the one goes on whose id comes first. In an order
+//! no two can end each other, whichever processes they come to.
 //!
 //! A batch makes one of what is in it. Those that come alone would go on beside each other for as long as the execution does, or
-//! the outage that keeps it from starting.
+//! the outage that keeps it from starting; and where SQS takes messages without an answer, each of them makes six.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,18 +23,21 @@ pub(super) type Place = (u64, u32);
 pub(super) struct Turn {
     about: About,
     pub(super) place: Place,
-    knows: usize,
+    /// Of two chains that meet, the one goes on that remembers more; of two deliveries of a push, the one that was tried
+    /// before, for nobody may follow what it has started.
+    pub(super) knows: usize,
 }
 
 impl Turn {
     /// `None` where doubles do no harm.
-    pub(super) fn of(message: &Message) -> Option<Self> {
+    pub(super) fn of(message: &Message, received_before: bool) -> Option<Self> {
         match &message.job {
             Job::Follow(job) => Some(Self::of_wake_up(job)),
             Job::Start(job) => {
                 let tried = message.retry.as_ref().map(|retry| (retry.since, retry.tries));
                 let place = tried.unwrap_or((message.first_sent, 0));
-                Some(Self { about: (job.pipeline.clone(), job.token.clone()), place, knows: 0 })
+                let knows = usize::from(received_before || tried.is_some());
+                Some(Self { about: (job.pipeline.clone(), job.token.clone()), place, knows })
             }
             Job::Skip(_) | Job::Look(_) | Job::Press(_) => None,
         }
@@ -45,9 +49,17 @@ impl Turn {
     }
 }
 
+/// What the queue says of a message. One that is put back, or sent again as it is, gets a new one.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    pub(super) id: String,
+    /// By the clock of SQS, where it is known.
+    pub(super) sent: Option<Timestamp>,
+}
+
 /// Who goes on for all of them goes on in the place of the last, or another process would take it for over.
 pub(super) fn take_place(message: &mut Message, last: Place) {
-    let is_before = Turn::of(message).is_some_and(|turn| turn.place < last);
+    let is_before = Turn::of(message, false).is_some_and(|turn| turn.place < last);
     match &mut message.job {
         Job::Follow(job) => (job.since, job.nth) = last,
         Job::Start(_) if is_before => {
@@ -59,24 +71,50 @@ pub(super) fn take_place(message: &mut Message, last: Place) {
     }
 }
 
-/// The last of each that this process has sent on.
+/// The last of each that this process knows of.
 #[derive(Default)]
-pub(super) struct Doubles(Mutex<HashMap<About, (Place, usize)>>);
+pub(super) struct Doubles(Mutex<HashMap<About, Known>>);
+
+struct Known {
+    place: Place,
+    knows: usize,
+    /// Which copy was received, and when; `None` of what was sent on.
+    received: Option<(Envelope, Timestamp)>,
+}
 
 impl Doubles {
-    /// This one is on the queue.
+    /// This one was sent on.
     pub(super) fn note(&self, turn: Turn) {
+        let Turn { about, place, knows } = turn;
+        self.insert(about, Known { place, knows, received: None });
+    }
+
+    /// This one was received, and is not a double of what was known before.
+    pub(super) fn note_received(&self, turn: Turn, envelope: &Envelope, now: Timestamp) {
+        if !self.is_double(&turn, envelope) {
+            let Turn { about, place, knows } = turn;
+            self.insert(about, Known { place, knows, received: Some((envelope.clone(), now)) });
+        }
+    }
+
+    /// Whether a later one, which remembers as much, is on the queue or came from there; or a copy that goes first, and was there
+    /// when this one was.
+    pub(super) fn is_double(&self, turn: &Turn, envelope: &Envelope) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.get(&turn.about).filter(|known| known.knows >= turn.knows) else { return false };
+        // What was sent after the copy was received may have become of it: somebody has put it back. That takes minutes, so
+        // that two clocks may be held against each other.
+        let was_there = |received: Timestamp| envelope.sent.is_some_and(|sent| sent < received);
+        let goes_first = |(first, received): &(Envelope, Timestamp)| first.id < envelope.id && was_there(*received);
+        known.place > turn.place || (known.place == turn.place && known.received.as_ref().is_some_and(goes_first))
+    }
+
+    fn insert(&self, about: About, last: Known) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(turn.about, (turn.place, turn.knows));
-    }
-
-    /// Whether a later one, which remembers as much, is on the queue, or has come from there since.
-    pub(super) fn has_later(&self, turn: &Turn) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&turn.about).is_some_and(|(place, knows)| *place > turn.place && *knows >= turn.knows)
+        known.insert(about, last);
     }
 }
 
@@ -104,26 +142,77 @@ mod tests {
         job
     }
 
+    fn envelope(id: &str) -> Envelope {
+        Envelope { id: id.to_owned(), sent: Some(Timestamp::from_secs(100)) }
+    }
+
+    /// Of a wake-up that comes now.
+    fn is_over(doubles: &Doubles, job: &Follow) -> bool {
+        doubles.is_double(&Turn::of_wake_up(job), &envelope("m1"))
+    }
+
     #[test]
     fn what_was_sent_on_is_still_to_come_and_its_double_is_over() {
         let doubles = Doubles::default();
-        assert!(!doubles.has_later(&Turn::of_wake_up(&nth(6))));
+        assert!(!is_over(&doubles, &nth(6)));
         doubles.note(Turn::of_wake_up(&nth(7)));
-        assert!(doubles.has_later(&Turn::of_wake_up(&nth(6))) && doubles.has_later(&Turn::of_wake_up(&nth(0))));
-        assert!(!doubles.has_later(&Turn::of_wake_up(&nth(7))), "this is the one");
-        assert!(!doubles.has_later(&Turn::of_wake_up(&of("x2", nth(6)))));
+        assert!(is_over(&doubles, &nth(6)) && is_over(&doubles, &nth(0)));
+        assert!(!is_over(&doubles, &nth(7)), "this is the one");
+        assert!(!is_over(&doubles, &of("x2", nth(6))));
+    }
+
+    #[test]
+    fn what_has_come_ends_what_comes_before_it() {
+        let doubles = Doubles::default();
+        let now = Timestamp::from_secs(130);
+        doubles.note_received(Turn::of_wake_up(&nth(7)), &envelope("m2"), now);
+        doubles.note_received(Turn::of_wake_up(&nth(6)), &envelope("m1"), now);
+        assert!(is_over(&doubles, &nth(6)), "though its id comes first");
+        assert!(!is_over(&doubles, &nth(8)) && !is_over(&doubles, &knowing_more(nth(6))));
+    }
+
+    #[test]
+    fn of_copies_the_one_goes_on_whose_id_comes_first() {
+        let doubles = Doubles::default();
+        let comes = |id: &str, second: u64| {
+            let (turn, envelope) = (Turn::of_wake_up(&nth(7)), envelope(id));
+            doubles.note_received(Turn::of_wake_up(&nth(7)), &envelope, Timestamp::from_secs(second));
+            !doubles.is_double(&turn, &envelope)
+        };
+        assert!(comes("m4", 130), "nothing is known of another");
+        assert!(!comes("m5", 131) && comes("m2", 132), "it may be what another process ends others for");
+        assert!(!comes("m4", 133) && !comes("m3", 134));
+        assert!(comes("m2", 312), "it failed, and comes again");
+        doubles.note_received(Turn::of_wake_up(&knowing_more(nth(7))), &envelope("m3"), Timestamp::from_secs(313));
+        assert!(comes("m2", 314), "who remembers more does not end who goes first");
+        assert!(!doubles.is_double(&Turn::of_wake_up(&knowing_more(nth(7))), &envelope("m3")));
+    }
+
+    /// From the dead-letter queue, or as it waits for GitHub: it is a message of its own then.
+    #[test]
+    fn a_copy_that_was_sent_after_the_first_had_come_may_be_what_became_of_it() {
+        let doubles = Doubles::default();
+        doubles.note_received(Turn::of_wake_up(&nth(7)), &envelope("m1"), Timestamp::from_secs(130));
+        let is_over = |sent: Option<u64>| {
+            let sent = sent.map(Timestamp::from_secs);
+            doubles.is_double(&Turn::of_wake_up(&nth(7)), &Envelope { id: "m2".to_owned(), sent })
+        };
+        assert!(is_over(Some(129)));
+        assert!(!is_over(Some(130)) && !is_over(Some(1_000)) && !is_over(None));
+        doubles.note(Turn::of_wake_up(&nth(7)));
+        assert!(!is_over(Some(129)), "it was sent on as it is");
     }
 
     #[test]
     fn who_remembers_more_is_heard_and_so_is_a_chain_that_began_later() {
         let doubles = Doubles::default();
         doubles.note(Turn::of_wake_up(&nth(7)));
-        assert!(!doubles.has_later(&Turn::of_wake_up(&knowing_more(nth(6)))));
+        assert!(!is_over(&doubles, &knowing_more(nth(6))));
         let retried = Follow { since: 1_769_292_060_000, ..nth(0) };
-        assert!(!doubles.has_later(&Turn::of_wake_up(&retried)));
-        assert!(doubles.has_later(&Turn::of_wake_up(&Follow { since: 1_769_291_940_000, ..nth(90) })));
+        assert!(!is_over(&doubles, &retried));
+        assert!(is_over(&doubles, &Follow { since: 1_769_291_940_000, ..nth(90) }));
         doubles.note(Turn::of_wake_up(&knowing_more(nth(7))));
-        assert!(doubles.has_later(&Turn::of_wake_up(&knowing_more(nth(6)))));
+        assert!(is_over(&doubles, &knowing_more(nth(6))));
     }
 
     #[test]
@@ -133,7 +222,7 @@ mod tests {
             doubles.note(Turn::of_wake_up(&of(execution, nth(7))));
         }
         assert!(doubles.0.lock().unwrap().len() <= MOST);
-        assert!(doubles.has_later(&Turn::of_wake_up(&of(MOST, nth(6)))));
+        assert!(is_over(&doubles, &of(MOST, nth(6))));
     }
 
     fn start(first_sent: u64, retry: Option<Place>) -> Message {
@@ -148,12 +237,26 @@ mod tests {
     #[test]
     fn a_start_that_is_tried_again_is_over_where_it_was_tried_before() {
         let doubles = Doubles::default();
-        let is_over = |message: &Message| doubles.has_later(&Turn::of(message).unwrap());
-        doubles.note(Turn::of(&start(10, Some((12, 4)))).unwrap());
+        let is_over = |message: &Message| doubles.is_double(&Turn::of(message, true).unwrap(), &envelope("m1"));
+        doubles.note(Turn::of(&start(10, Some((12, 4))), false).unwrap());
         assert!(is_over(&start(10, None)) && is_over(&start(10, Some((12, 3)))));
         assert!(!is_over(&start(10, Some((12, 4)))), "this is the one");
         assert!(!is_over(&start(90, None)), "the push was delivered again");
         assert!(!is_over(&start(10, Some((90, 0)))), "it was put back");
+    }
+
+    #[test]
+    fn a_start_that_was_received_before_is_over_for_none_that_was_not() {
+        let doubles = Doubles::default();
+        let is_over = |message: &Message, received_before: bool| {
+            doubles.is_double(&Turn::of(message, received_before).unwrap(), &envelope("m2"))
+        };
+        let delivered_again = Turn::of(&start(90, None), false).unwrap();
+        doubles.note_received(delivered_again, &envelope("m1"), Timestamp::from_secs(130));
+        for first_sent in [10, 90] {
+            assert!(is_over(&start(first_sent, None), false));
+            assert!(!is_over(&start(first_sent, None), true), "nobody may follow what it has started");
+        }
     }
 
     #[test]
@@ -165,7 +268,7 @@ mod tests {
             (start(10, Some((12, 4))), (12, 4)),
         ] {
             take_place(&mut goes_on, last);
-            assert_eq!(Turn::of(&goes_on).unwrap().place, last);
+            assert_eq!(Turn::of(&goes_on, false).unwrap().place, last);
             assert!(goes_on.retry.is_some(), "it was tried");
         }
         let mut alone = start(10, None);

@@ -38,7 +38,7 @@ use crate::queue::message::{Happening, Job, Look, Message};
 use crate::queue::received::{Received, ReceivedError};
 use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
-use doubles::{Doubles, Turn, take_place};
+use doubles::{Doubles, Envelope, Turn, take_place};
 use follow::Run;
 use trouble::{Cause, Trouble, next_try, since_put_back};
 
@@ -74,7 +74,7 @@ type About = (String, String);
 
 /// One message of a batch.
 struct Record {
-    id: String,
+    envelope: Envelope,
     received_before: bool,
     work: Received,
 }
@@ -142,18 +142,19 @@ impl Worker {
     /// `None` for an event that is not about an execution.
     fn record(&self, message: SqsMessage) -> Result<Option<Record>, ReceivedError> {
         let receives = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
-        let sent = message.attributes.get("SentTimestamp").and_then(|sent| sent.parse().ok());
+        let sent =
+            message.attributes.get("SentTimestamp").and_then(|sent| sent.parse().ok()).map(Timestamp::from_millis);
         let Some(mut work) = Received::parse(message.body.as_deref().unwrap_or_default())? else { return Ok(None) };
-        if let (Received::Ours(ours), Some(sent)) = (&mut work, sent.map(Timestamp::from_millis)) {
+        if let (Received::Ours(ours), Some(sent)) = (&mut work, sent) {
             ours.retry = ours.retry.take().map(|retry| since_put_back(retry, sent, self.clock.now()));
         }
-        let id = message.message_id.unwrap_or_default();
-        Ok(Some(Record { id, received_before: receives.unwrap_or(1_u32) > 1, work }))
+        let envelope = Envelope { id: message.message_id.unwrap_or_default(), sent };
+        Ok(Some(Record { envelope, received_before: receives.unwrap_or(1_u32) > 1, work }))
     }
 
     /// As [`Self::handle_group`], also where that hangs or panics: the other messages of the batch are not to be hurt.
     async fn handle_safely(&self, records: Vec<Record>, until: Timestamp, hard_end: Timestamp) -> Vec<String> {
-        let ids: Vec<String> = records.iter().map(|record| record.id.clone()).collect();
+        let ids: Vec<String> = records.iter().map(|record| record.envelope.id.clone()).collect();
         let handled = AssertUnwindSafe(self.handle_group(records, until)).catch_unwind();
         match tokio::time::timeout(hard_end.since(self.clock.now()), handled).await {
             Ok(Ok(failed)) => failed,
@@ -172,9 +173,15 @@ impl Worker {
     /// first, which knows most, is done for all: it reads after they came. So chains of wake-ups that were doubled
     /// become one again where they meet.
     async fn handle_group(&self, mut records: Vec<Record>, until: Timestamp) -> Vec<String> {
-        records.retain(|record| !record.turn().is_some_and(|turn| self.doubles.has_later(&turn)));
+        let now = self.clock.now();
+        for record in &records {
+            if let Some(turn) = record.turn() {
+                self.doubles.note_received(turn, &record.envelope, now);
+            }
+        }
+        records.retain(|record| !record.turn().is_some_and(|turn| self.doubles.is_double(&turn, &record.envelope)));
         let last = records.iter().filter_map(Record::turn).map(|turn| turn.place).max();
-        records.sort_by_key(|record| (record.rank(), std::cmp::Reverse(record.knows())));
+        records.sort_by_key(|record| (record.rank(), std::cmp::Reverse(record.turn().map(|turn| turn.knows))));
         let mut failed = Vec::new();
         for mut record in records {
             if let (Some(last), Received::Ours(message)) = (last, &mut record.work) {
@@ -191,6 +198,7 @@ impl Worker {
     /// Does what a message asks for, now or by another message. The error is the id of one that has to go back.
     async fn handle_record(&self, record: Record, until: Timestamp) -> Result<(), String> {
         let now = self.clock.now();
+        let id = record.envelope.id;
         let (message, event_waits) = match record.work {
             Received::Ours(message) => (*message, None),
             Received::Event(event) => {
@@ -201,10 +209,12 @@ impl Worker {
             }
         };
         if let Some(wait) = event_waits.or_else(|| message.waits_for_github(now)) {
-            return self.queue.send(&message, wait).await.map_err(|error| {
+            self.queue.send(&message, wait).await.map_err(|error| {
                 tracing::error!(delivery = message.delivery, %error, "a message that has to wait can't be sent again");
-                record.id
-            });
+                id
+            })?;
+            self.note_sent(&message);
+            return Ok(());
         }
         let done = tokio::time::timeout(until.since(now), self.run(&message, record.received_before)).await;
         let done = done.unwrap_or_else(|_| Err(Trouble::passing(Cause::OutOfTime, message.job.clone())));
@@ -215,7 +225,7 @@ impl Worker {
                 tracing::error!(delivery = message.delivery, pipeline = message.job.pipeline(), %error, "not reported");
                 Ok(())
             }
-            Err(trouble) => self.try_again(message, trouble).await.map_err(|()| record.id),
+            Err(trouble) => self.try_again(message, trouble).await.map_err(|()| id),
         }
     }
 
@@ -259,10 +269,15 @@ impl Worker {
         self.queue.send(&message, wait).await.map_err(|error| {
             tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
         })?;
-        if let Some(turn) = Turn::of(&message) {
+        self.note_sent(&message);
+        Ok(())
+    }
+
+    /// What the queue has taken goes on from here.
+    fn note_sent(&self, message: &Message) {
+        if let Some(turn) = Turn::of(message, false) {
             self.doubles.note(turn);
         }
-        Ok(())
     }
 
     /// What is of use for a run: the log where there is a page to show it on, the address where a chain shows a deployment
@@ -321,7 +336,7 @@ fn needs_mending(cause: &Cause) -> bool {
 impl Record {
     fn turn(&self) -> Option<Turn> {
         match &self.work {
-            Received::Ours(message) => Turn::of(message),
+            Received::Ours(message) => Turn::of(message, self.received_before),
             Received::Event(_) => None,
         }
     }
@@ -336,19 +351,6 @@ impl Record {
                 Job::Start(job) => Some((job.pipeline.clone(), job.token.clone())),
                 Job::Skip(_) | Job::Press(_) => None,
             },
-        }
-    }
-
-    /// Of two chains that meet, the one goes on that remembers more; of two deliveries of a push, the one that was tried
-    /// before, for nobody may follow what it has started.
-    fn knows(&self) -> usize {
-        match &self.work {
-            Received::Ours(message) => match &message.job {
-                Job::Follow(job) => job.memory.rollouts.len(),
-                Job::Start(_) => usize::from(self.received_before || message.retry.is_some()),
-                _ => 0,
-            },
-            Received::Event(_) => 0,
         }
     }
 
