@@ -249,13 +249,14 @@ impl Runner<'_> {
             }
             What::ForgetTokens => {
                 // It remembers for longer than it takes until GitHub shows which push has started what. Where neither can
-                // be asked, a push that is delivered again is started again.
-                let is_of_github = |what: &What| match what {
+                // be asked, a push that is delivered again is started again. Who is frozen gets no answer either.
+                let keeps_from_github = |what: &What| match what {
                     What::NewToken { .. } | What::NoPermission { .. } | What::BrokenConfig { .. } => true,
                     What::Outage { service, .. } | What::Calls { service, .. } => *service == "github",
+                    What::Worker(Fate::Freezes { .. } | Fate::FreezesTelling { .. }) => true,
                     _ => false,
                 };
-                if self.plan.incidents.iter().any(|incident| is_of_github(&incident.what)) {
+                if self.plan.incidents.iter().any(|incident| keeps_from_github(&incident.what)) {
                     return false;
                 }
                 let mut world = wires.world();
