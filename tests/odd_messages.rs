@@ -126,7 +126,7 @@ proptest! {
         }));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (shown, left) = runtime.block_on(async {
-            let scene = Scene::new().await;
+            let scene = Scene::new().await.of_odd_messages();
             let now = scene.now();
             for body in &bodies {
                 scene.local.world().queues().inject(now, QUEUE, body);

@@ -49,6 +49,8 @@ pub(crate) struct Scene {
     pub(crate) local: Local,
     now: Arc<AtomicU64>,
     deliveries: AtomicUsize,
+    /// The variable that says where its journal goes.
+    journals: &'static str,
 }
 
 impl Scene {
@@ -103,7 +105,13 @@ impl Scene {
             world.github().accept_any_commit(sample::REPOSITORY, true);
             world.pipelines().create(pipeline);
         }
-        Self { local, now, deliveries: AtomicUsize::new(0) }
+        Self { local, now, deliveries: AtomicUsize::new(0), journals: "PIPEHOOK_TEST_JOURNALS" }
+    }
+
+    /// Of what nobody means: what a function calls for it, such as a pipeline `a/b`, its role need not allow.
+    pub(crate) fn of_odd_messages(mut self) -> Self {
+        self.journals = "PIPEHOOK_STANDIN_JOURNALS";
+        self
     }
 
     /// From the time on that it really is, for what looks at the real clock too.
@@ -446,7 +454,7 @@ fn state(state: State) -> &'static str {
 /// What the stories called is left for the check against the services' own models.
 impl Drop for Scene {
     fn drop(&mut self) {
-        let Some(folder) = std::env::var_os("PIPEHOOK_TEST_JOURNALS") else {
+        let Some(folder) = std::env::var_os(self.journals) else {
             return;
         };
         static NEXT: AtomicUsize = AtomicUsize::new(0);
