@@ -361,6 +361,25 @@ async fn doubles_that_come_again_and_again_are_looked_at_as_one() {
     scene.assert_truth();
 }
 
+/// What is in the dead-letter queue is all that was to follow the run, which GitHub shows as pending.
+#[tokio::test]
+async fn a_redriven_start_follows_the_run_that_it_had_started() {
+    let scene = Scene::new().await;
+    let long = Script::new().on("Build", "Build", Outcome::succeed(3600));
+    scene.local.world().pipelines().script(sample::PIPELINE, long);
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = scene.push("Say hello").await;
+    let out = When::Between(scene.now(), scene.now() + Duration::from_secs(1200));
+    scene.local.world().faults().add("sqs", "SendMessage", out, Fault::ServerError);
+    scene.run_for(Duration::from_secs(1500)).await;
+    assert_eq!(scene.dead_letters().len(), 1);
+    let now = scene.now();
+    assert_eq!(scene.local.world().queues().redrive(now, DEAD_LETTERS), 1);
+    scene.run().await;
+    scene.assert_truth();
+    assert_eq!(scene.executions(), [(sha, "Succeeded")]);
+}
+
 /// Who goes on for an older double and its successor is no double to the process that has sent the successor on.
 #[tokio::test]
 async fn wake_ups_that_became_one_are_heard_by_every_process() {

@@ -36,7 +36,12 @@ impl Worker {
             None => self.shown(repository, commit).await,
         };
         let known = shown.as_ref().ok().and_then(|shown| shown.execution_of_push(token.mark()));
-        if let Some(execution) = known.filter(|_| !tried_before) {
+        // A run that is shown as pending may be followed by nobody: its first wake-up could not be sent, and looks have told of
+        // it since. So it is followed again, and a second chain meets the first. Where an end is told, a new chain would know
+        // less of the rollout than the one that told it.
+        let own = shown.as_ref().ok().and_then(|shown| shown.get(&execution_context(pipeline)));
+        let is_pending = own.is_some_and(|own| own.state == State::Pending && own.execution.as_deref() == known);
+        if let Some(execution) = known.filter(|_| !tried_before && !is_pending) {
             tracing::info!(delivery = message.delivery, pipeline, execution, "this push was delivered before");
             let since = self.clock.now().as_millis();
             let (pipeline, execution) = (pipeline.clone(), execution.to_owned());
