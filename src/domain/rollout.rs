@@ -177,10 +177,9 @@ fn own<'a>(service: &'a Service, action: &ActionRun, before: Option<&Rollout>) -
         if began.iter().any(|one| one.created >= Some(action.started)) {
             began.retain(|one| one.created >= Some(action.started));
         }
-        // Of several the first is its own, and the others are what came of it.
-        let is_alone = began.len() == 1;
+        // Of several the first is its own, and the others are what came of it, or later deploys.
         let first = began.into_iter().min_by_key(|one| one.created);
-        first.filter(|one| !is_alone || goes_forward(one, service, action))
+        first.filter(|one| goes_forward(one, service, action))
     })
 }
 

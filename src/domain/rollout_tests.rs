@@ -104,6 +104,22 @@ fn what_is_only_seen_later_may_be_the_rollback_itself() {
 }
 
 #[test]
+fn what_is_only_seen_beside_a_later_deploy_may_be_the_rollback_itself() {
+    let running = action(ActionStatus::InProgress);
+    let later = primary(deployment(43, BEGAN + 160, RolloutState::InProgress));
+    for first in [41, 42] {
+        let seen = service(&[later.clone(), deployment(first, BEGAN + 40, RolloutState::Completed)]);
+        assert!(needs_history(&seen, &running, None, at(BEGAN + 200)));
+        let rollout = judge(&seen, &running, None, at(BEGAN + 200));
+        assert_eq!((rollout.revision, rollout.progress), (None, Progress::NotBegun));
+    }
+    let back = service(&[later, deployment(41, BEGAN + 40, RolloutState::Completed)]);
+    let told = Service { history: vec![history(ServiceDeploymentStatus::RolledBack, Some(revision(41)))], ..back };
+    let rollout = judge(&told, &running, None, at(BEGAN + 200));
+    assert_eq!(rollout.progress, Progress::RolledBack { to: Some(revision(41)) });
+}
+
+#[test]
 fn a_circuit_breaker_fails_it_while_the_action_goes_on() {
     let old = primary(deployment(41, BEGAN + 40, RolloutState::InProgress));
     let rollout = judged(&[old, failed(deployment(42, BEGAN + 3, RolloutState::Failed))], ActionStatus::InProgress);
@@ -173,7 +189,8 @@ fn a_newer_deploy_in_its_place_is_no_rollback() {
 fn a_newer_deploy_that_is_under_way_may_be_rolled_back_past_this_one() {
     let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
     let newer = primary(deployment(43, BEGAN + 58, RolloutState::InProgress));
-    let both = service(&[newer.clone(), own.clone()]);
+    let stopped = vec![history(ServiceDeploymentStatus::Stopped, None)];
+    let both = Service { history: stopped, ..service(&[newer.clone(), own.clone()]) };
     let succeeded = action(ActionStatus::Succeeded);
     let progress = |now| judge(&both, &succeeded, None, at(now)).progress;
     assert_eq!(progress(1060 + 600), Progress::Rolling { lifecycle: None });
@@ -456,8 +473,11 @@ fn while_the_action_runs_a_newer_deploy_in_its_place_says_nothing() {
     let own = deployment(42, BEGAN + 3, RolloutState::InProgress);
     let newer = primary(deployment(43, BEGAN + 30, RolloutState::Completed));
     let rolling = Progress::Rolling { lifecycle: None };
-    assert_eq!(judged(&[newer.clone(), own], ActionStatus::InProgress).progress, rolling);
     let seen = Rollout { revision: Some(revision(42)), ..Rollout::unknown("node-server", rolling.clone()) };
+    let both = service(&[newer.clone(), own]);
+    assert_eq!(judge(&both, &action(ActionStatus::InProgress), Some(&seen), at(1070)).progress, rolling);
+    let stopped = Service { history: vec![history(ServiceDeploymentStatus::Stopped, None)], ..both };
+    assert_eq!(judge(&stopped, &action(ActionStatus::InProgress), None, at(1070)).progress, rolling);
     let gone = |status| judge(&service(std::slice::from_ref(&newer)), &action(status), Some(&seen), at(1070)).progress;
     assert_eq!(gone(ActionStatus::InProgress), rolling);
     assert_eq!(gone(ActionStatus::Succeeded), Progress::Unconfirmed);
