@@ -7,10 +7,12 @@ mod common;
 use std::time::Duration;
 
 use common::Scene;
+use http::StatusCode;
 use pipehook::local::sample;
 use pipehook::standin::{
-    ActionSpec, Answered, Outcome, PipelineMode, PipelineSpec, PipelineType, Release, Script, StageSpec,
+    ActionSpec, Answered, Fault, Outcome, PipelineMode, PipelineSpec, PipelineType, Release, Script, StageSpec, When,
 };
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_push_that_goes_through() {
@@ -357,6 +359,45 @@ async fn variables_and_the_pinned_commit_reach_the_pipeline() {
         ),
     ]
     "#);
+}
+
+/// A delivery of a tag need not say which commit it is about.
+fn push_of_tag_without_commit(after: &str) -> Value {
+    let mut payload = sample::push_to("refs/tags/v1.0.0", "Release 1.0.0", &[]);
+    payload["after"] = json!(after);
+    payload["head_commit"] = Value::Null;
+    payload["commits"] = json!([]);
+    payload
+}
+
+#[tokio::test]
+async fn the_commit_behind_a_tag_is_asked_for_where_the_delivery_does_not_say_it() {
+    let commit = sample::sha("Release 1.0.0");
+    let (annotated, signed_again) = (sample::sha("v1.0.0"), sample::sha("v1.0.0, signed"));
+    for after in [&commit, &annotated, &signed_again] {
+        let scene = Scene::new().await;
+        scene.local.world().github().add_tag_object(sample::REPOSITORY, &annotated, &commit);
+        scene.local.world().github().add_tag_object(sample::REPOSITORY, &signed_again, &annotated);
+        let response = scene.deliver("push", &push_of_tag_without_commit(after)).await;
+        assert_eq!(response.status(), StatusCode::ACCEPTED, "{}", response.body());
+        scene.run().await;
+        assert_eq!(scene.executions(), [(commit.clone(), "Succeeded")]);
+        assert!(scene.shows(&commit).contains("codepipeline/node-server success: Deployed"));
+    }
+}
+
+/// A 404 may say that there is no such tag, or that GitHub shows us nothing for the moment.
+#[tokio::test]
+async fn a_tag_that_can_t_be_asked_about_is_not_taken_for_a_commit() {
+    let scene = Scene::new().await;
+    let (commit, tag) = (sample::sha("Release 1.0.0"), sample::sha("v1.0.0"));
+    scene.local.world().github().add_tag_object(sample::REPOSITORY, &tag, &commit);
+    let minutes = When::Between(scene.now(), scene.now() + Duration::from_secs(300));
+    scene.local.world().faults().add("github", "*", minutes, Fault::NotFound);
+    scene.deliver("push", &push_of_tag_without_commit(&tag)).await;
+    scene.run().await;
+    assert_eq!(scene.executions(), [(commit.clone(), "Succeeded")]);
+    assert_eq!(scene.shows(&tag), "");
 }
 
 /// Promise 6, in numbers.

@@ -679,7 +679,9 @@ async fn a_start_that_is_tried_again_leaves_github_alone_as_long_as_it_asked() {
         scene.local.world().faults().events(When::Always, EventFault::Drop);
         let mut tag = sample::push_to("refs/tags/v1", "Release", &[]);
         // GitHub has to be asked which commit it is.
-        tag["head_commit"] = serde_json::Value::Null;
+        let object = sample::sha("v1");
+        scene.local.world().github().add_tag_object(sample::REPOSITORY, &object, &sample::sha("Release"));
+        (tag["after"], tag["head_commit"]) = (object.into(), serde_json::Value::Null);
         scene.deliver("push", &tag).await;
         scene.run().await;
         scene.assert_truth();

@@ -87,8 +87,12 @@ impl GitHub {
             let path = format!("/repos/{repository}/git/tags/{object}");
             let target = match self.read(repository, &path).await {
                 Ok(answer) => decode::<TagObject>(&answer)?.object,
-                // There is no tag object of this name: it is the commit itself.
-                Err(GitHubError::NoAccess { status: 404, .. }) => return Ok(object),
+                // There is no tag object of this name: it is the commit itself, unless GitHub shows us nothing of the
+                // repository, which may pass.
+                Err(GitHubError::NoAccess { status: 404, .. }) => {
+                    let of_commit = format!("/repos/{repository}/commits/{object}/statuses?per_page=1");
+                    return self.read(repository, &of_commit).await.map(|_| object);
+                }
                 Err(error) => return Err(error),
             };
             object = CommitSha::parse(&target.sha)

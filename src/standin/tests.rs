@@ -29,7 +29,7 @@ fn world() -> World {
     let mut world = World::new(NOW, 1);
     world.github().add_repository("octo-org/app", "main");
     world.github().set_ref("octo-org/app", "main", SHA);
-    world.github().add_tag_object("octo-org/app", TAG);
+    world.github().add_tag_object("octo-org/app", TAG, SHA);
     world.github().add_token("good", "octo-bot");
     world.queues().create(QueueSpec::new("work").visibility(Duration::from_secs(180)));
     world.pipelines().create(PipelineSpec::classic("app", "octo-org/app"));

@@ -13,6 +13,7 @@ mod people;
 mod press;
 mod route;
 mod statuses;
+mod tags;
 mod view;
 
 #[cfg(test)]
@@ -152,7 +153,8 @@ struct Repository {
     default_branch: String,
     refs: BTreeMap<String, String>,
     commits: BTreeSet<String>,
-    tag_objects: BTreeSet<String>,
+    /// What each annotated tag leads to.
+    tag_objects: BTreeMap<String, String>,
     any_commit: bool,
     statuses: BTreeMap<String, Vec<Status>>,
     /// By login in lower case.
@@ -164,7 +166,7 @@ impl Repository {
         let looks_right = sha.len() == 40 && sha.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
         // Git's own name for no object.
         let looks_right = looks_right && sha.chars().any(|c| c != '0');
-        !self.tag_objects.contains(sha) && (self.commits.contains(sha) || (self.any_commit && looks_right))
+        !self.tag_objects.contains_key(sha) && (self.commits.contains(sha) || (self.any_commit && looks_right))
     }
 
     /// The commit that a sha, a branch or a tag stands for.
@@ -226,7 +228,7 @@ impl GitHub {
             default_branch: default_branch.to_owned(),
             refs: BTreeMap::new(),
             commits: BTreeSet::new(),
-            tag_objects: BTreeSet::new(),
+            tag_objects: BTreeMap::new(),
             any_commit: false,
             statuses: BTreeMap::new(),
             roles: BTreeMap::new(),
@@ -246,13 +248,6 @@ impl GitHub {
         self.add_commit(repository, sha);
         if let Some(repository) = self.named(repository) {
             repository.refs.insert(name.to_owned(), sha.to_owned());
-        }
-    }
-
-    /// Adds an annotated tag's object, which is no commit and takes no status.
-    pub fn add_tag_object(&mut self, repository: &str, sha: &str) {
-        if let Some(repository) = self.named(repository) {
-            repository.tag_objects.insert(sha.to_owned());
         }
     }
 

@@ -235,6 +235,7 @@ impl GitHub {
             Endpoint::ListDeployments => self.list_deployments(at, query, base),
             Endpoint::CreateDeploymentStatus(id) => self.create_deployment_status(ask, at, *id, access),
             Endpoint::ListDeploymentStatuses(id) => self.list_deployment_statuses(at, *id, query, base),
+            Endpoint::GetTag(sha) => self.get_tag(at, sha, base),
             Endpoint::Permission(login) => self.permission_of(at, login, base),
             Endpoint::CreateHook => self.create_hook(ask, at, access),
             Endpoint::ListHooks => self.list_hooks(at, query, base),

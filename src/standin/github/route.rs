@@ -39,6 +39,7 @@ pub(super) enum Endpoint {
     ListDeployments,
     CreateDeploymentStatus(u64),
     ListDeploymentStatuses(u64),
+    GetTag(String),
     /// What a person may do.
     Permission(String),
     /// Where an App is installed.
@@ -75,6 +76,7 @@ impl Endpoint {
             Self::GetDeployment(_) | Self::ListDeployments | Self::ListDeploymentStatuses(_) => {
                 ("deployments", Permission::Read)
             }
+            Self::GetTag(_) => ("contents", Permission::Read),
             Self::CreateHook
             | Self::UpdateHook(_)
             | Self::DeleteHook(_)
@@ -172,6 +174,7 @@ fn in_repository(method: &str, rest: &[&str]) -> Option<(Endpoint, &'static str)
         ("GET", ["deployments", id, "statuses"]) => {
             (Endpoint::ListDeploymentStatuses(id.parse().ok()?), "/deployments/{deployment_id}/statuses")
         }
+        ("GET", ["git", "tags", sha]) => (Endpoint::GetTag(text(sha)), "/git/tags/{tag_sha}"),
         ("GET", ["collaborators", login, "permission"]) => {
             (Endpoint::Permission(text(login)), "/collaborators/{username}/permission")
         }
