@@ -6,16 +6,19 @@ mod common;
 
 use std::time::Duration;
 
-use common::{APP, Scene, classic, with_approval};
+use common::{APP, Scene, TOKEN, classic, with_approval};
 use pipehook::domain::event::{CommitSha, RepositoryName};
 use pipehook::github::transport::Transport;
-use pipehook::github::{CheckContent, CheckOutput, CheckState, GitHub, NewCheckRun};
-use pipehook::local::sample;
+use pipehook::github::{
+    CheckContent, CheckOutput, CheckState, DeploymentState, GitHub, NewCheckRun, NewDeployment, NewDeploymentStatus,
+};
+use pipehook::local::{QUEUE, sample};
 use pipehook::settings::Secret;
 use pipehook::standin::{
     AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, Rollout, Script, ServiceSpec, When,
     example_app_credentials,
 };
+use serde_json::json;
 
 const STAGING: &str = "codepipeline/node-server/Staging";
 const BUILD: &str = "codepipeline/node-server/Build";
@@ -448,6 +451,84 @@ async fn where_the_token_may_not_write_deployments_there_are_none() {
     let sha = scene.push("Say hello").await;
     scene.run().await;
     assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"));
-    assert_eq!(scene.calls(path), 1, "asked once, and not again");
+    assert_eq!(scene.calls(path), 2, "asked as it begins and as it ends, and not at each look");
     assert_eq!(scene.deployments(), "");
+}
+
+#[tokio::test]
+async fn what_github_refuses_of_a_deployment_for_minutes_is_told_later() {
+    let make = "POST /repos/{owner}/{repo}/deployments";
+    let tell = "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+    let routes = format!("{}environment_url = \"https://staging.example.com\"\n", sample::ROUTES);
+    let mut told = Vec::new();
+    for (once_it_shows, path, fault, seconds) in [
+        ("", make, Fault::AccessDenied, 100),
+        ("", tell, Fault::AccessDenied, 100),
+        ("in_progress", tell, Fault::NotFound, 600),
+        ("in_progress", tell, Fault::Unprocessable, 600),
+    ] {
+        let scene = Scene::with(&routes, classic()).await;
+        scene.push("Say hello").await;
+        scene.run_until(|scene| scene.deployments().contains(once_it_shows)).await;
+        let refuses = When::Between(scene.now(), scene.now() + Duration::from_secs(seconds));
+        scene.local.world().faults().add("github", path, refuses, fault);
+        scene.run().await;
+        told.push(scene.deployments());
+    }
+    insta::assert_snapshot!(told.join("\n"), @"
+    6d995db staging: success https://staging.example.com
+    6d995db staging: in_progress, success https://staging.example.com
+    6d995db staging: queued, in_progress, success https://staging.example.com
+    6d995db staging: queued, in_progress, success https://staging.example.com
+    ");
+}
+
+/// Two workers that make a deployment at the same moment make two.
+#[tokio::test]
+async fn a_deployment_that_was_made_twice_does_not_stay_open() {
+    let routes = format!("{}environment_url = \"https://staging.example.com\"\n", sample::ROUTES);
+    let scene = Scene::with(&routes, classic()).await;
+    let sha = scene.push("Say hello").await;
+    scene.run_until(|scene| !scene.deployments().is_empty()).await;
+    let payload = json!({ "execution": scene.newest_execution(), "pipeline": sample::PIPELINE });
+    let double = NewDeployment {
+        commit: CommitSha::parse(&sha).unwrap(),
+        environment: "staging".to_owned(),
+        payload: payload.as_object().cloned().unwrap(),
+        description: "node-server of 6d995db".to_owned(),
+    };
+    let token = Secret::new(TOKEN.to_owned());
+    let api_url = scene.local.server().github_api_url();
+    let github = GitHub::new(&api_url, Some(&token), &Transport::Network, scene.local.clock().clone()).unwrap();
+    let repository = RepositoryName::parse(sample::REPOSITORY).unwrap();
+    let made = github.create_deployment(&repository, &double).await.unwrap();
+    let status = NewDeploymentStatus {
+        state: DeploymentState::InProgress,
+        log_url: None,
+        description: "Staging: Deploy in progress".to_owned(),
+        environment_url: None,
+        auto_inactive: true,
+    };
+    github.create_deployment_status(&repository, made.id, &status).await.unwrap();
+    scene.run().await;
+    insta::assert_snapshot!(scene.deployments(), @"
+    6d995db staging: queued, in_progress, success https://staging.example.com
+    6d995db staging: in_progress, inactive
+    ");
+}
+
+#[tokio::test]
+async fn a_deployment_that_made_room_for_the_next_is_not_told_a_success_again() {
+    let scene = Scene::with(sample::ROUTES, classic()).await;
+    scene.push("One").await;
+    scene.run_for(Duration::from_secs(60)).await;
+    let wake_up = scene.follow_messages().remove(0);
+    scene.run().await;
+    scene.push("Two").await;
+    scene.run().await;
+    let (before, now) = (scene.deployments(), scene.now());
+    scene.local.world().queues().inject(now, QUEUE, &wake_up);
+    assert!(scene.handle_one_batch_by(&scene.local.another_worker()).await);
+    scene.run().await;
+    assert_eq!(scene.deployments(), before);
 }

@@ -19,6 +19,10 @@ pub enum DeploymentState {
 }
 
 impl DeploymentState {
+    pub fn is_end(self) -> bool {
+        !matches!(self, Self::Queued | Self::InProgress)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",

@@ -371,6 +371,10 @@ pub fn told_elsewhere() -> String {
     "Told in another check run of this name".to_owned()
 }
 
+pub fn told_in_another_deployment() -> String {
+    "Told in another deployment of this run".to_owned()
+}
+
 pub fn given_up() -> String {
     "Given up after a day of failures; redrive pipehook's dead-letter queue to go on".to_owned()
 }

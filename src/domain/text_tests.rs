@@ -90,6 +90,7 @@ fn what_has_no_details_is_told_in_fixed_words() {
         cannot_start("there is no such pipeline", "mend the route"),
         execution_gone(),
         told_elsewhere(),
+        told_in_another_deployment(),
         given_up(),
         left_out("the commit's message says [skip ci]"),
     ];
@@ -109,6 +110,7 @@ fn what_has_no_details_is_told_in_fixed_words() {
     Can't start: there is no such pipeline; mend the route
     The execution is gone: its pipeline was deleted or recreated
     Told in another check run of this name
+    Told in another deployment of this run
     Given up after a day of failures; redrive pipehook's dead-letter queue to go on
     Skipped: the commit's message says [skip ci]
     ");

@@ -20,23 +20,31 @@ pub struct Memory {
     /// The deployment at GitHub, as it was last shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<KnownDeployment>,
-    /// GitHub takes no deployments from us.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub deployments_denied: bool,
+    /// GitHub has refused to make one that shows this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_refused: Option<String>,
 }
 
 /// A deployment at GitHub, as it travels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownDeployment {
     pub id: u64,
+    /// Empty while it shows nothing, or nobody knows what.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     state: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
 }
 
 impl KnownDeployment {
-    pub fn of(id: u64, report: &DeploymentReport) -> Self {
-        Self { id, state: report.state.as_str().to_owned(), url: report.url.clone() }
+    pub fn found(id: u64) -> Self {
+        Self { id, state: String::new(), url: None }
+    }
+
+    /// That it shows this now.
+    pub fn note(&mut self, report: &DeploymentReport) {
+        report.state.as_str().clone_into(&mut self.state);
+        self.url.clone_from(&report.url);
     }
 
     /// Whether it shows this already. What is said of progress moves all the time, and is not worth a call each time.

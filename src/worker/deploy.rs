@@ -10,7 +10,8 @@ use super::trouble::Cause;
 use crate::domain::deployment::{DeploymentReport, DeploymentState, deployment};
 use crate::domain::event::CommitSha;
 use crate::domain::execution::ExecutionSnapshot;
-use crate::github::{self, GitHub, GitHubError, NewDeployment, NewDeploymentStatus};
+use crate::domain::text;
+use crate::github::{self, DeploymentStatus, GitHub, GitHubError, NewDeployment, NewDeploymentStatus};
 use crate::links;
 use crate::queue::memory::{KnownDeployment, Memory};
 
@@ -18,35 +19,38 @@ use crate::queue::memory::{KnownDeployment, Memory};
 const EXECUTION: &str = "execution";
 
 impl Worker {
-    /// Brings the run's deployment up to date, and makes it where there is none.
+    /// Brings the run's deployment up to date, and makes it where there is none. Where GitHub refuses to make it, it is
+    /// asked once more when there is an end to show. One that it has made shows something already, so that whatever it
+    /// refuses then is an error like any other.
     pub(super) async fn show_deployment(
         &self,
         run: &Run,
         snapshot: &ExecutionSnapshot,
         memory: &mut Memory,
     ) -> Result<(), Cause> {
-        if memory.deployments_denied || !self.config().await?.github.deployments {
+        if !self.config().await?.github.deployments {
             return Ok(());
         }
         let Some(wanted) = deployment(snapshot, &run.options) else { return Ok(()) };
         if memory.deployment.as_ref().is_some_and(|known| known.shows(&wanted)) {
             return Ok(());
         }
+        let state = wanted.state.as_str();
+        let is_in_vain = |refused: &str| refused == state || !wanted.state.is_end();
+        if memory.deployment.is_none() && memory.deployment_refused.as_deref().is_some_and(is_in_vain) {
+            return Ok(());
+        }
         let commit = snapshot.commit.as_ref().unwrap_or(&run.commit);
-        match self.bring_deployment_up_to_date(run, commit, &wanted, memory.deployment.as_ref()).await {
-            Ok(known) => {
-                memory.deployment = Some(known);
-                Ok(())
-            }
+        match self.bring_deployment_up_to_date(run, commit, &wanted, &mut memory.deployment).await {
             Err(Cause::GitHub(
                 error @ (GitHubError::NoAccess { .. } | GitHubError::Refused(_) | GitHubError::UnknownCommit(_)),
-            )) => {
+            )) if memory.deployment.is_none() => {
                 let (pipeline, execution) = (&run.pipeline, &run.execution);
-                tracing::info!(pipeline, execution, %error, "this run has no deployment at GitHub");
-                memory.deployments_denied = true;
+                tracing::info!(pipeline, execution, state, %error, "this run has no deployment at GitHub");
+                memory.deployment_refused = Some(state.to_owned());
                 Ok(())
             }
-            Err(cause) => Err(cause),
+            brought => brought,
         }
     }
 
@@ -55,49 +59,79 @@ impl Worker {
         run: &Run,
         commit: &CommitSha,
         wanted: &DeploymentReport,
-        known: Option<&KnownDeployment>,
-    ) -> Result<KnownDeployment, Cause> {
-        let repository = &run.repository;
-        let found = match known {
-            Some(known) => Some(known.id),
-            None => self.find_deployment(run, commit, &wanted.environment).await?,
-        };
-        let (id, latest) = match found {
-            Some(id) => {
-                let list = async |github: &GitHub| github.deployment_statuses(repository, id).await;
-                (id, self.ask_github(list).await?.into_iter().next())
-            }
-            None => (self.make_deployment(run, commit, wanted).await?, None),
-        };
-        let known = KnownDeployment::of(id, wanted);
-        let is_shown = latest.is_some_and(|latest| {
-            latest.state == Some(on_the_wire(wanted.state))
-                && (wanted.url.is_none() || latest.environment_url == wanted.url)
-        });
-        if is_shown {
-            return Ok(known);
+        known: &mut Option<KnownDeployment>,
+    ) -> Result<(), Cause> {
+        let mut own = Vec::new();
+        // Two workers that make one at the same moment make two. In the end the first one tells, and no other stays open.
+        if known.is_none() || wanted.state.is_end() {
+            own = self.own_deployments(run, commit, &wanted.environment).await?;
         }
-        let status = NewDeploymentStatus {
-            state: on_the_wire(wanted.state),
-            log_url: Some(links::execution(&self.region, &run.pipeline, &run.execution, None)),
-            description: wanted.description.clone(),
-            environment_url: wanted.url.clone(),
-            auto_inactive: true,
+        if own.is_empty() {
+            own.extend(known.as_ref().map(|known| known.id));
+        }
+        let (id, latest, doubles) = match own.split_first() {
+            Some((id, doubles)) => (*id, self.state_of(run, *id).await?, doubles),
+            None => (self.make_deployment(run, commit, wanted).await?, None, &[][..]),
         };
-        let post = async |github: &GitHub| github.create_deployment_status(repository, id, &status).await;
-        self.ask_github(post).await?;
-        let (environment, state) = (&wanted.environment, on_the_wire(wanted.state).as_str());
-        tracing::info!(%repository, %commit, environment, state, "deployment");
-        Ok(known)
+        let known = known.insert(KnownDeployment::found(id));
+        let is_shown = latest.is_some_and(|latest| match latest.state {
+            // A later one took its place, and is what runs there.
+            Some(github::DeploymentState::Inactive) if wanted.state == DeploymentState::Success => true,
+            state => {
+                state == Some(on_the_wire(wanted.state))
+                    && (wanted.url.is_none() || latest.environment_url == wanted.url)
+            }
+        });
+        if !is_shown {
+            self.tell_state(run, id, wanted).await?;
+        }
+        for double in doubles {
+            let ended = DeploymentReport {
+                environment: wanted.environment.clone(),
+                state: DeploymentState::Inactive,
+                description: text::told_in_another_deployment(),
+                url: None,
+            };
+            let latest = self.state_of(run, *double).await?;
+            if latest.and_then(|latest| latest.state) != Some(github::DeploymentState::Inactive) {
+                self.tell_state(run, *double, &ended).await?;
+            }
+        }
+        known.note(wanted);
+        Ok(())
     }
 
-    async fn find_deployment(&self, run: &Run, commit: &CommitSha, environment: &str) -> Result<Option<u64>, Cause> {
+    /// The deployments of the run, the first that was made first.
+    async fn own_deployments(&self, run: &Run, commit: &CommitSha, environment: &str) -> Result<Vec<u64>, Cause> {
         let list = async |github: &GitHub| github.deployments(&run.repository, commit, environment).await;
-        let deployments = self.ask_github(list).await?;
-        let is_ours = |one: &github::Deployment| {
+        let is_own = |one: &github::Deployment| {
             one.payload.get(EXECUTION).and_then(Value::as_str) == Some(run.execution.as_str())
         };
-        Ok(deployments.iter().find(|one| is_ours(one)).map(|one| one.id))
+        let mut own: Vec<u64> =
+            self.ask_github(list).await?.iter().filter(|one| is_own(one)).map(|one| one.id).collect();
+        own.sort_unstable();
+        Ok(own)
+    }
+
+    /// What a deployment shows last.
+    async fn state_of(&self, run: &Run, id: u64) -> Result<Option<DeploymentStatus>, Cause> {
+        let list = async |github: &GitHub| github.deployment_statuses(&run.repository, id).await;
+        Ok(self.ask_github(list).await?.into_iter().next())
+    }
+
+    async fn tell_state(&self, run: &Run, id: u64, report: &DeploymentReport) -> Result<(), Cause> {
+        let status = NewDeploymentStatus {
+            state: on_the_wire(report.state),
+            log_url: Some(links::execution(&self.region, &run.pipeline, &run.execution, None)),
+            description: report.description.clone(),
+            environment_url: report.url.clone(),
+            auto_inactive: true,
+        };
+        let post = async |github: &GitHub| github.create_deployment_status(&run.repository, id, &status).await;
+        self.ask_github(post).await?;
+        let (repository, environment, state) = (&run.repository, &report.environment, report.state.as_str());
+        tracing::info!(%repository, commit = %run.commit, environment, state, "deployment");
+        Ok(())
     }
 
     async fn make_deployment(&self, run: &Run, commit: &CommitSha, wanted: &DeploymentReport) -> Result<u64, Cause> {
