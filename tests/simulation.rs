@@ -8,9 +8,10 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 36] = [
+const ONCE_FAILED: [(u64, &str); 38] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
+    (766, "a deployment at GitHub that two workers had made was left under way"),
     (3413, "a success that ECS had been at work on was believed after one look at which ECS did not answer"),
     (7_002_251, "a deployment that ECS had stopped for a later one was called failed"),
     (7_002_738, "a page that did not come from GitHub counted as a posted status"),
@@ -45,6 +46,7 @@ const ONCE_FAILED: [(u64, &str); 36] = [
     (2_500_022_466, "doubles by the thousand were looked at beside each other while SQS took no message"),
     (2_620_035_623, "a worker was blamed that was frozen as it asked GitHub what CodePipeline had forgotten"),
     (2_620_090_906, "a redrive did not follow a run on which looks alone had told, and ECS did not confirm its end"),
+    (2_800_012_695, "a rollback that was left beside a later deploy was taken for the action's own deployment"),
 ];
 
 #[test]

@@ -15,7 +15,7 @@ use super::Error;
 use crate::simulation::{Crowd, KINDS, Plan, Verdict, follow_crowd, shrink, simulate};
 
 /// With so many seeds, each kind of trouble has struck.
-const ENOUGH_TO_SEE_ALL: u64 = 2_000;
+const ENOUGH_TO_SEE_ALL: u64 = 10_000;
 
 /// After so many failing seeds, more would not tell more.
 const ENOUGH_FAILURES: usize = 5;

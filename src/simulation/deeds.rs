@@ -338,6 +338,9 @@ impl Runner<'_> {
                 }
             }
             self.watch.judge_successes(&mut world, pipeline, &executions);
+            if self.plan.set_up.deployments {
+                self.watch.judge_deployments(&mut world, pipeline, &executions);
+            }
             all.extend(executions);
         }
         self.watch.bounds(&all, now, &self.plan.set_up);

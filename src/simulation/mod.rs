@@ -6,6 +6,7 @@
 
 mod crowd;
 mod deeds;
+mod deployments;
 mod draw;
 mod log;
 mod plan;

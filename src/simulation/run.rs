@@ -381,6 +381,7 @@ impl<'a> Runner<'a> {
                 self.watch.judge_dead_letter(now, body);
             }
             self.wires.world().queues().redrive(now, DEAD_LETTERS);
+            self.watch.strike(What::Redrive.kind());
             self.put_down(now, Deed::Sweep);
             self.run().await;
         }

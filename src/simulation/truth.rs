@@ -82,7 +82,7 @@ const BELIEVED_AFTER: Duration = Duration::from_secs(9 * 60);
 
 /// What ECS made of a commit's deploy, as far as that is beyond doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Deploy {
+pub(super) enum Deploy {
     Runs,
     /// It was given up or rolled back.
     Failed,
@@ -91,7 +91,7 @@ enum Deploy {
     NeverCame,
 }
 
-fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
+pub(super) fn deploy_of(world: &mut World, pipeline: &PipelinePlan, sha: &str) -> Deploy {
     let deployments = world.services().deployments("staging", &pipeline.name);
     let own = || deployments.iter().filter(|deployment| deployment.commit.as_deref() == Some(sha));
     let is_other = |deployment: &&DeploymentView| deployment.commit.as_deref() != Some(sha);

@@ -9,7 +9,7 @@ use super::log::Log;
 use super::plan::{PipelinePlan, SetUp, What};
 use super::run::BEGINNING;
 use super::truth::{self, Told};
-use super::{Verdict, deeds};
+use super::{Verdict, deeds, deployments};
 use crate::domain::time::Timestamp;
 use crate::standin::{Call, ExecutionView, State, World};
 
@@ -250,6 +250,32 @@ impl Watch {
         });
         for hasty in told.collect::<Vec<_>>() {
             self.breach(hasty);
+        }
+    }
+
+    /// Whether GitHub shows in the end what became of each deploy.
+    pub(super) fn judge_deployments(
+        &mut self,
+        world: &mut World,
+        pipeline: &PipelinePlan,
+        executions: &[ExecutionView],
+    ) {
+        let struck = |service: &str| self.struck.keys().any(|kind| kind.starts_with(service));
+        // The chain of a retried run may not begin while nothing can be read or sent; whoever hears of its end then tells that
+        // in statuses alone.
+        if self.count_of(&["retry"]) > 0 && (struck("aws: ") || struck("event ")) {
+            return;
+        }
+        let keeps_from_github = ["token revoked", "permission lost", "configuration broken"];
+        let has_taken_all = self.count_of(&keeps_from_github) == 0 && !struck("github: ");
+        let is_without_doubt = self.count_of(&IN_DOUBT) == 0;
+        for execution in executions {
+            let was_followed = !self.foreign.contains(&execution.id);
+            let without_ecs = self.without_ecs.contains(&execution.id);
+            let seen = deployments::Seen { has_taken_all, is_without_doubt, was_followed, without_ecs };
+            for untruth in deployments::untruths(world, pipeline, execution, seen) {
+                self.breach(untruth);
+            }
         }
     }
 

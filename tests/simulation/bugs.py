@@ -92,6 +92,9 @@ BUGS = [
     ("a stage's end is taken from whatever execution is in it", 3, "src/aws/codepipeline/map.rs",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution);",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution || BUG);"),
+    ("a deployment that was made twice stays open", 766, "src/worker/deploy.rs",
+     "for double in doubles {",
+     "for double in doubles.iter().filter(|_| !BUG) {"),
     ("nothing is read again after posting", 676, "src/worker/follow.rs",
      "            if brought.posted == 0 || rounds == MAX_ROUNDS {\n"
      "                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken, spoken_over });",
