@@ -276,6 +276,8 @@ pub struct Shown {
     pub check_run: Option<u64>,
     /// How many statuses each execution has posted here.
     pub posts: BTreeMap<String, u32>,
+    /// What each of them has said here last.
+    pub last: BTreeMap<String, State>,
 }
 
 impl Shown {
@@ -320,9 +322,11 @@ impl ShownStatuses {
                 execution: author.as_ref().map(|author| author.execution.clone()),
                 check_run,
                 posts: BTreeMap::new(),
+                last: BTreeMap::new(),
             });
             if let Some(Author { execution, push }) = author {
                 *latest.posts.entry(execution.clone()).or_default() += 1;
+                latest.last.entry(execution.clone()).or_insert(report.state);
                 shown.pushes.extend(push.map(|push| (execution, push)));
             }
         }
@@ -397,18 +401,13 @@ impl ShownStatuses {
         open.map(|(_, shown)| shown.context.clone()).collect()
     }
 
-    /// Whether somebody follows the execution: it has spoken in its own context, and has not ended there while it still
-    /// runs. Where another execution of the commit has spoken since, whoever spoke for this one still follows it.
+    /// Whether somebody follows the execution: it has spoken in its own context, also where another execution of the commit
+    /// has spoken there since, and has not ended there while it still runs.
     ///
     /// `has_ended` says that its end may be shown already: it is final, or its rollout has failed.
     pub fn is_followed(&self, pipeline: &str, execution: &str, has_ended: bool) -> bool {
-        self.get(&execution_context(pipeline)).is_some_and(|shown| {
-            if shown.execution.as_deref() == Some(execution) {
-                has_ended || shown.state == State::Pending
-            } else {
-                shown.posts.contains_key(execution)
-            }
-        })
+        let last = self.get(&execution_context(pipeline)).and_then(|shown| shown.last.get(execution));
+        last.is_some_and(|last| has_ended || *last == State::Pending)
     }
 }
 

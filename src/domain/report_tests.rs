@@ -392,6 +392,7 @@ fn what_a_run_says_later_is_for_statuses_that_it_has_posted() {
         execution: execution.map(str::to_owned),
         check_run,
         posts: [("x1".to_owned(), posts)].into(),
+        last: BTreeMap::new(),
     };
     let says = |shown: Shown| to_post(&later, Some(&shown), "x1").description;
     assert_eq!(says(shown(State::Pending, Some("x1"), 1, None)), "In progress");
@@ -508,12 +509,16 @@ fn somebody_follows_as_long_as_the_executions_context_is_open() {
     assert!(!context(State::Failure).is_followed("p", "x1", false), "retried after its end");
     assert!(context(State::Failure).is_followed("p", "x1", true));
     assert!(!context(State::Pending).is_followed("p", "x2", false));
-    let own = |execution| {
-        let report = Report { context: execution_context("p"), state: State::Pending, description: String::new() };
-        (report, Some(author(execution)))
+    let covered = |last| {
+        let said = |execution, state| {
+            let report = Report { context: execution_context("p"), state, description: String::new() };
+            (report, Some(author(execution)))
+        };
+        ShownStatuses::from_newest_first([said("x2", State::Pending), said("x1", last), said("x1", State::Pending)])
     };
-    let covered = ShownStatuses::from_newest_first([own("x2"), own("x1")]);
-    assert!(covered.is_followed("p", "x1", false), "by whoever spoke for it before");
+    assert!(covered(State::Pending).is_followed("p", "x1", false), "by whoever spoke for it before");
+    assert!(covered(State::Failure).is_followed("p", "x1", true));
+    assert!(!covered(State::Failure).is_followed("p", "x1", false), "retried after its end");
 }
 
 /// A status of an execution in a context of a pipeline, or another thing's where `context` says so.

@@ -37,9 +37,6 @@ pub(super) fn untruths(
         all.iter().filter(|one| one.payload["execution"].as_str() == Some(id.as_str())).collect();
     let stage = execution.stage(DEPLOYS_IN);
     let mut found = Vec::new();
-    if own.len() > 1 && seen.is_without_doubt {
-        found.push(format!("{id} has {} deployments", own.len()));
-    }
     if own.is_empty() && stage == Some("Succeeded") && seen.has_taken_all && seen.was_followed {
         found.push(format!("{id} has no deployment, and it has deployed"));
     }
