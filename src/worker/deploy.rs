@@ -129,8 +129,9 @@ impl Worker {
         };
         let post = async |github: &GitHub| github.create_deployment_status(&run.repository, id, &status).await;
         self.ask_github(post).await?;
-        let (repository, environment, state) = (&run.repository, &report.environment, report.state.as_str());
-        tracing::info!(%repository, commit = %run.commit, environment, state, "deployment");
+        let Run { repository, execution, .. } = run;
+        let DeploymentReport { environment, state, .. } = report;
+        tracing::info!(%repository, execution, environment, state = state.as_str(), "deployment");
         Ok(())
     }
 
