@@ -248,7 +248,8 @@ impl Stage {
     }
 
     /// What a look before this one may have known better. A success that ECS does not confirm, or a beginning of which it
-    /// shows nothing yet, rests on nothing that ECS says.
+    /// shows nothing yet, rests on nothing that ECS says; and that a stage goes on of which nothing runs, on no more than that
+    /// nobody has said that it is over.
     pub fn yields_to(&self) -> YieldsTo {
         let of = |action: &ActionRun, rollout: &Rollout| match rollout.progress {
             Progress::Unconfirmed if action.status == ActionStatus::Succeeded => YieldsTo::Ends,
@@ -259,8 +260,12 @@ impl Stage {
             Progress::Rolling { .. } if action.status == ActionStatus::Succeeded => YieldsTo::Successes,
             _ => YieldsTo::Nothing,
         };
-        let yield_to = self.actions.iter().filter_map(|action| Some(of(action, action.rollout()?)));
-        yield_to.max().unwrap_or_default()
+        // Only the pipeline's own view tells whether such a stage has ended, and it may have been read before.
+        let has_succeeded = |action: &ActionRun| action.status == ActionStatus::Succeeded;
+        let may_be_over = self.status == StageStatus::InProgress && self.actions.iter().all(has_succeeded);
+        let by_itself = if may_be_over { YieldsTo::Successes } else { YieldsTo::Nothing };
+        let of_rollouts = self.actions.iter().filter_map(|action| Some(of(action, action.rollout()?)));
+        of_rollouts.fold(by_itself, YieldsTo::max)
     }
 
     /// An approval that waits, and nothing else that runs beside it.

@@ -108,6 +108,19 @@ fn a_reading_that_rests_on_nothing_from_ecs_yields_to_what_was_shown_and_after_a
 }
 
 #[test]
+fn that_a_stage_goes_on_of_which_nothing_runs_yields_to_its_success() {
+    let yields_to = |status, actions: &[ActionStatus]| {
+        let actions: Vec<ActionRun> = actions.iter().map(|status| unit(status.clone())).collect();
+        stage(status, &actions).yields_to()
+    };
+    let done = || ActionStatus::Succeeded;
+    assert_eq!(yields_to(StageStatus::InProgress, &[done(), done()]), YieldsTo::Successes);
+    assert_eq!(yields_to(StageStatus::InProgress, &[done(), ActionStatus::InProgress]), YieldsTo::Nothing);
+    assert_eq!(yields_to(StageStatus::InProgress, &[done(), ActionStatus::Failed]), YieldsTo::Nothing);
+    assert_eq!(yields_to(StageStatus::Stopping, &[done()]), YieldsTo::Nothing);
+}
+
+#[test]
 fn a_deploy_is_unconfirmed_once_it_has_succeeded_and_ecs_tells_nothing() {
     let unconfirmed = |status, progress| execution(&[stage(StageStatus::InProgress, &[deploy(status, progress)])]);
     assert!(unconfirmed(ActionStatus::Succeeded, Progress::Unconfirmed).is_unconfirmed());
