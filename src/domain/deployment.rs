@@ -138,5 +138,7 @@ mod tests {
         use DeploymentState::{Error, Failure, InProgress, Inactive, Queued, Success};
         let names = [Queued, InProgress, Success, Failure, Error, Inactive].map(DeploymentState::as_str);
         assert_eq!(names, ["queued", "in_progress", "success", "failure", "error", "inactive"]);
+        let ends = [Queued, InProgress, Success, Failure, Error, Inactive].map(DeploymentState::is_end);
+        assert_eq!(ends, [false, false, true, true, true, true]);
     }
 }
