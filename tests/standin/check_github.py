@@ -84,8 +84,7 @@ def check_call(api, call):
     template = template.replace(BY_ID, BY_NAME)
     operation = api.whole["paths"].get(template, {}).get(method.lower())
     if operation is None:
-        if call["status"] != 404:
-            yield f"{call['operation']}: GitHub has no such operation"
+        yield f"{call['operation']}: GitHub has no such operation, or the stand-in does not know it"
         return
     status, key = call["status"], call["operation"]
     if status < 300:
