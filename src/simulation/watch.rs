@@ -268,10 +268,13 @@ impl Watch {
         }
         let keeps_from_github = ["token revoked", "permission lost", "configuration broken"];
         let has_taken_all = self.count_of(&keeps_from_github) == 0 && !struck("github: ");
+        let has_aws_failed = struck("aws: ");
         let is_without_doubt = self.count_of(&IN_DOUBT) == 0;
         for execution in executions {
             let was_followed = !self.foreign.contains(&execution.id);
-            let without_ecs = self.without_ecs.contains(&execution.id);
+            // Of a run for which a newer one spoke it is not known whether ECS could be asked when its end was told.
+            let is_told = self.successes.iter().any(|told| told.execution.as_ref() == Some(&execution.id));
+            let without_ecs = self.without_ecs.contains(&execution.id) || (!is_told && has_aws_failed);
             let seen = deployments::Seen { has_taken_all, is_without_doubt, was_followed, without_ecs };
             for untruth in deployments::untruths(world, pipeline, execution, seen) {
                 self.breach(untruth);

@@ -106,10 +106,6 @@ BUGS = [
     ("the failure of a try before stands for the next", 2_200_007_718, "src/domain/report.rs",
      "            YieldsTo::Ends if has_failed(shown_now) => {",
      "            YieldsTo::Ends if has_failed(shown_now) && !BUG => {"),
-    ("of two runs that are told at once the older has the last word", 2_300_006_123, "src/worker/follow.rs",
-     "            let is_late = self.clock.now().since(snapshot.ended_at()) > TOLD_LATE;",
-     "            if BUG { return Ok(brought); }\n"
-     "            let is_late = self.clock.now().since(snapshot.ended_at()) > TOLD_LATE;"),
     ("messages that failed are acknowledged", 23, "src/worker/mod.rs",
      "        failed.extend(done.into_iter().flatten());",
      "        failed.extend(done.into_iter().flatten().filter(|_| !BUG));"),
