@@ -25,6 +25,12 @@ const BUILD: &str = "codepipeline/node-server/Build";
 const WHOLE: &str = "codepipeline/node-server";
 
 impl Scene {
+    /// Another one that writes to GitHub, as a second worker does.
+    fn github(&self, token: &str) -> GitHub {
+        let (api_url, token) = (self.local.server().github_api_url(), Secret::new(token.to_owned()));
+        GitHub::new(&api_url, Some(&token), &Transport::Network, self.local.clock().clone()).unwrap()
+    }
+
     /// Somebody presses the button with this label on a check run.
     fn button(&self, sha: &str, name: &str, label: &str, who: &str) -> AppEvent {
         let run = self.check(sha, name);
@@ -72,9 +78,7 @@ async fn a_check_run_that_was_made_twice_does_not_stay_open() {
     let sha = scene.push("Say hello").await;
     scene.run_for(Duration::from_secs(20)).await;
     let run = scene.check(&sha, BUILD);
-    let token = Secret::new(example_app_credentials(APP));
-    let api_url = scene.local.server().github_api_url();
-    let github = GitHub::new(&api_url, Some(&token), &Transport::Network, scene.local.clock().clone()).unwrap();
+    let github = scene.github(&example_app_credentials(APP));
     let content = CheckContent {
         state: CheckState::InProgress,
         started_at: None,
@@ -497,9 +501,7 @@ async fn a_deployment_that_was_made_twice_does_not_stay_open() {
         payload: payload.as_object().cloned().unwrap(),
         description: "node-server of 6d995db".to_owned(),
     };
-    let token = Secret::new(TOKEN.to_owned());
-    let api_url = scene.local.server().github_api_url();
-    let github = GitHub::new(&api_url, Some(&token), &Transport::Network, scene.local.clock().clone()).unwrap();
+    let github = scene.github(TOKEN);
     let repository = RepositoryName::parse(sample::REPOSITORY).unwrap();
     let made = github.create_deployment(&repository, &double).await.unwrap();
     let status = NewDeploymentStatus {
