@@ -10,6 +10,7 @@ seeds must pass.
 """
 
 import argparse
+import functools
 import os
 import pathlib
 import re
@@ -148,6 +149,7 @@ def build(tree, target, profile):
     return target / {"dev": "debug"}.get(profile, profile) / "pipehook-with-bugs"
 
 
+@functools.cache  # several bugs have the same seed, which is told once without any
 def simulate(program, bug, *which):
     """Whether a promise was broken, and what the program says. With --seed it does not look for what the story can do
     without, which takes longer than all else here."""
