@@ -534,3 +534,24 @@ async fn a_deployment_that_made_room_for_the_next_is_not_told_a_success_again() 
     scene.run().await;
     assert_eq!(scene.deployments(), before);
 }
+
+/// A wake-up of before the deploy, put back once the run is over, knows nothing of the rollback.
+#[tokio::test]
+async fn a_deployment_that_has_failed_is_not_told_a_success_by_who_can_not_ask_ecs() {
+    let scene = Scene::with(sample::ROUTES, classic()).await;
+    let failing = Rollout::fails(60, Cause::Exits(1)).rolls_back_in(20).action_succeeds(100);
+    let script = Script::new().on("Staging", "Deploy", failing);
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &sample::sha("Say hello"), script);
+    let sha = scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(60)).await;
+    let wake_up = scene.follow_messages().remove(0);
+    scene.run().await;
+    let (before, shown, now) = (scene.deployments(), scene.shows(&sha), scene.now());
+    insta::assert_snapshot!(before, @"6d995db staging: queued, in_progress, failure");
+    let closed = When::Between(now, now + Duration::from_secs(1800));
+    scene.local.world().faults().add("ecs", "DescribeServices", closed, Fault::Throttle);
+    scene.local.world().queues().inject(now, QUEUE, &wake_up);
+    assert!(scene.handle_one_batch_by(&scene.local.another_worker()).await);
+    scene.run().await;
+    assert_eq!((scene.deployments(), scene.shows(&sha)), (before, shown));
+}

@@ -1,6 +1,6 @@
 //! The GitHub deployment of a run: what was brought where, and whether it runs there.
 
-use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus};
+use super::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus, Stage, StageStatus, YieldsTo};
 use super::report::RunOptions;
 use super::rollout::Progress;
 use super::text;
@@ -44,6 +44,26 @@ pub struct DeploymentReport {
     pub description: String,
     /// Where what was deployed answers.
     pub url: Option<String>,
+    /// What stands against it, where GitHub shows that.
+    pub yields_to: YieldsTo,
+}
+
+impl DeploymentReport {
+    /// Whether a deployment may be left as GitHub shows it, in this state and with this address.
+    pub fn is_told_by(&self, shown: DeploymentState, url: Option<&str>) -> bool {
+        use DeploymentState::{Inactive, Success};
+        if shown == self.state {
+            return self.url.is_none() || self.url.as_deref() == url;
+        }
+        // A later one took the place of what had succeeded, and is what runs there.
+        let has_made_room = shown == Inactive && self.state == Success;
+        has_made_room
+            || match self.yields_to {
+                YieldsTo::Nothing => false,
+                YieldsTo::Successes => matches!(shown, Success | Inactive),
+                YieldsTo::Ends => shown.is_end(),
+            }
+    }
 }
 
 /// The deployment that an execution asks for; `None` without an environment, and before a deploy action has begun.
@@ -58,7 +78,8 @@ pub fn deployment(snapshot: &ExecutionSnapshot, options: &RunOptions) -> Option<
     };
     let found = stages.iter().flat_map(|stage| stage.rollouts()).find_map(|rollout| rollout.address.clone());
     let url = options.environment_url.clone().or(found).filter(|_| state == DeploymentState::Success);
-    Some(DeploymentReport { environment, state, description, url })
+    let yields_to = stages.iter().map(|stage| stage.yields_to()).max().unwrap_or_default();
+    Some(DeploymentReport { environment, state, description, url, yields_to })
 }
 
 fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage) -> (DeploymentState, String) {
@@ -87,29 +108,39 @@ mod tests {
     use crate::domain::rollout::Rollout;
     use crate::domain::time::Timestamp;
 
-    fn shown(progress: Progress, status: StageStatus, execution: ExecutionStatus) -> Option<(DeploymentState, String)> {
+    fn snapshot() -> ExecutionSnapshot {
+        ExecutionSnapshot {
+            pipeline: "node-server".to_owned(),
+            id: "x1".to_owned(),
+            status: ExecutionStatus::InProgress,
+            status_summary: None,
+            is_rollback: false,
+            commit: None,
+            repository: None,
+            stages: Vec::new(),
+            waiting: None,
+            newer_waiting: 0,
+            ending: Ending::default(),
+        }
+    }
+
+    fn stage(progress: Progress, status: StageStatus) -> Stage {
         let rollout =
             Rollout { address: Some("http://192.0.2.1".to_owned()), ..Rollout::unknown("node-server", progress) };
         let action = ActionRun {
             work: Some(Work::Rollout(rollout)),
             ..ActionRun::sample("Staging", "Deploy", ActionKind::Deploy, ActionStatus::InProgress)
         };
-        let stage = Stage { name: "Staging".to_owned(), status, actions: vec![action], attempts: 1 };
-        let snapshot = ExecutionSnapshot {
-            pipeline: "node-server".to_owned(),
-            id: "x1".to_owned(),
-            status: execution,
-            status_summary: None,
-            is_rollback: false,
-            commit: None,
-            repository: None,
-            stages: vec![stage],
-            waiting: None,
-            newer_waiting: 0,
-            ending: Ending::default(),
-        };
+        Stage { name: "Staging".to_owned(), status, actions: vec![action], attempts: 1 }
+    }
+
+    fn report(stages: Vec<Stage>, status: ExecutionStatus) -> Option<DeploymentReport> {
         let options = RunOptions { environment: Some("staging".to_owned()), ..RunOptions::default() };
-        deployment(&snapshot, &options).map(|report| (report.state, report.url.unwrap_or_default()))
+        deployment(&ExecutionSnapshot { status, stages, ..snapshot() }, &options)
+    }
+
+    fn shown(progress: Progress, status: StageStatus, execution: ExecutionStatus) -> Option<(DeploymentState, String)> {
+        report(vec![stage(progress, status)], execution).map(|report| (report.state, report.url.unwrap_or_default()))
     }
 
     #[test]
@@ -140,5 +171,48 @@ mod tests {
         assert_eq!(names, ["queued", "in_progress", "success", "failure", "error", "inactive"]);
         let ends = [Queued, InProgress, Success, Failure, Error, Inactive].map(DeploymentState::is_end);
         assert_eq!(ends, [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn what_github_shows_stands_against_a_reading_that_yields_to_it() {
+        use DeploymentState::{Error, Failure, InProgress, Inactive, Queued, Success};
+        let all = [Queued, InProgress, Success, Failure, Error, Inactive];
+        let stand = |state, yields_to| {
+            let environment = "staging".to_owned();
+            let wanted = DeploymentReport { environment, state, description: String::new(), url: None, yields_to };
+            all.into_iter().filter(|shown| wanted.is_told_by(*shown, None)).collect::<Vec<_>>()
+        };
+        assert_eq!(stand(InProgress, YieldsTo::Nothing), [InProgress]);
+        assert_eq!(stand(InProgress, YieldsTo::Successes), [InProgress, Success, Inactive]);
+        assert_eq!(stand(InProgress, YieldsTo::Ends), [InProgress, Success, Failure, Error, Inactive]);
+        assert_eq!(stand(Success, YieldsTo::Nothing), [Success, Inactive], "a later one may have taken its place");
+        assert_eq!(stand(Failure, YieldsTo::Nothing), [Failure]);
+    }
+
+    #[test]
+    fn a_success_is_told_with_its_address() {
+        let told = |url: Option<&str>, shown| {
+            let report = DeploymentReport {
+                environment: "staging".to_owned(),
+                state: DeploymentState::Success,
+                description: String::new(),
+                url: url.map(str::to_owned),
+                yields_to: YieldsTo::Ends,
+            };
+            report.is_told_by(DeploymentState::Success, shown)
+        };
+        let address = Some("http://192.0.2.1");
+        assert!(told(address, address) && told(None, address) && told(None, None));
+        assert!(!told(address, None) && !told(address, Some("http://192.0.2.2")));
+    }
+
+    #[test]
+    fn of_all_its_stages_the_one_decides_that_knows_the_least() {
+        let yields_to = |progress: &[Progress]| {
+            let stages = progress.iter().map(|progress| stage(progress.clone(), StageStatus::InProgress)).collect();
+            report(stages, ExecutionStatus::InProgress).map(|report| report.yields_to)
+        };
+        assert_eq!(yields_to(&[Progress::Failing]), Some(YieldsTo::Nothing));
+        assert_eq!(yields_to(&[Progress::Unreadable, Progress::Failing]), Some(YieldsTo::Ends));
     }
 }

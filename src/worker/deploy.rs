@@ -9,7 +9,7 @@ use super::follow::Run;
 use super::trouble::Cause;
 use crate::domain::deployment::{DeploymentReport, DeploymentState, deployment};
 use crate::domain::event::CommitSha;
-use crate::domain::execution::ExecutionSnapshot;
+use crate::domain::execution::{ExecutionSnapshot, YieldsTo};
 use crate::domain::text;
 use crate::github::{self, DeploymentStatus, GitHub, GitHubError, NewDeployment, NewDeploymentStatus};
 use crate::links;
@@ -74,13 +74,9 @@ impl Worker {
             None => (self.make_deployment(run, commit, wanted).await?, None, &[][..]),
         };
         let known = known.insert(KnownDeployment::found(id));
-        let is_shown = latest.is_some_and(|latest| match latest.state {
-            // A later one took its place, and is what runs there.
-            Some(github::DeploymentState::Inactive) if wanted.state == DeploymentState::Success => true,
-            state => {
-                state == Some(on_the_wire(wanted.state))
-                    && (wanted.url.is_none() || latest.environment_url == wanted.url)
-            }
+        let is_shown = latest.is_some_and(|latest| {
+            let state = latest.state.and_then(off_the_wire);
+            state.is_some_and(|state| wanted.is_told_by(state, latest.environment_url.as_deref()))
         });
         if !is_shown {
             self.tell_state(run, id, wanted).await?;
@@ -91,6 +87,7 @@ impl Worker {
                 state: DeploymentState::Inactive,
                 description: text::told_in_another_deployment(),
                 url: None,
+                yields_to: YieldsTo::Nothing,
             };
             let latest = self.state_of(run, *double).await?;
             if latest.and_then(|latest| latest.state) != Some(github::DeploymentState::Inactive) {
@@ -160,5 +157,18 @@ fn on_the_wire(state: DeploymentState) -> github::DeploymentState {
         DeploymentState::Failure => github::DeploymentState::Failure,
         DeploymentState::Error => github::DeploymentState::Error,
         DeploymentState::Inactive => github::DeploymentState::Inactive,
+    }
+}
+
+/// `None` for what nobody here tells.
+fn off_the_wire(state: github::DeploymentState) -> Option<DeploymentState> {
+    match state {
+        github::DeploymentState::Queued => Some(DeploymentState::Queued),
+        github::DeploymentState::Pending => None,
+        github::DeploymentState::InProgress => Some(DeploymentState::InProgress),
+        github::DeploymentState::Success => Some(DeploymentState::Success),
+        github::DeploymentState::Failure => Some(DeploymentState::Failure),
+        github::DeploymentState::Error => Some(DeploymentState::Error),
+        github::DeploymentState::Inactive => Some(DeploymentState::Inactive),
     }
 }
