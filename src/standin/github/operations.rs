@@ -153,7 +153,10 @@ impl GitHub {
                 "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.";
             return refused(403, message);
         }
-        if header(headers, "x-github-api-version").is_some_and(|version| !VERSIONS.contains(&version)) {
+        // A header that comes twice is read as one, with both values.
+        let versions: Vec<&[u8]> = headers.get_all("x-github-api-version").iter().map(AsRef::as_ref).collect();
+        let version = versions.join(&b", "[..]);
+        if !versions.is_empty() && !VERSIONS.iter().any(|known| known.as_bytes() == version) {
             return refused(400, "The API version in the request is not supported.");
         }
         let caller = self.identify(now, token)?;
