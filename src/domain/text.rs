@@ -16,15 +16,19 @@ use super::time::Timestamp;
 /// the stricter count is kept.
 const MAX_DESCRIPTION: usize = 140;
 
-/// Cuts a text so that GitHub takes it as a description: one line, whole graphemes, an ellipsis where something is
-/// missing.
+/// The last character that GitHub takes in the description of a status: "description doesn't accept 4-byte Unicode", it
+/// says of an emoji, with 422.
+const LAST_TAKEN: char = '\u{ffff}';
+
+/// Cuts a text so that GitHub takes it as a description: one line, whole graphemes, none that it refuses, an ellipsis where
+/// something is missing at the end.
 pub fn clip(text: &str) -> String {
     clip_to(text, MAX_DESCRIPTION)
 }
 
 fn clip_to(text: &str, longest: usize) -> String {
     // A reason may quote a command, and a command holds whatever its author put there.
-    let text = masked(&one_line(text));
+    let text = masked(&taken(text));
     let units = |text: &str| text.encode_utf16().count();
     if units(&text) <= longest {
         return text;
@@ -41,6 +45,12 @@ fn clip_to(text: &str, longest: usize) -> String {
     }
     clipped.truncate(clipped.trim_end().len());
     clipped + "…"
+}
+
+/// A text as one line, without what GitHub does not take of it.
+fn taken(text: &str) -> String {
+    let is_taken = |grapheme: &&str| grapheme.chars().all(|c| c <= LAST_TAKEN);
+    one_line(&one_line(text).graphemes(true).filter(is_taken).collect::<String>())
 }
 
 /// `40 s`, `4 m 12 s`, `1 h 3 m`.
@@ -254,7 +264,7 @@ pub fn waits_for_approval(stage: &str, commit: &CommitSha, newer: usize) -> Stri
 pub fn waits(stage: &str, wait: &Wait) -> String {
     clip(&match wait {
         Wait::Occupied => format!("{stage} waits for an earlier execution"),
-        Wait::Held(reason) if reason.is_empty() => format!("{stage} is held"),
+        Wait::Held(reason) if taken(reason).is_empty() => format!("{stage} is held"),
         Wait::Held(reason) => format!("{stage} is held: {reason}"),
     })
 }
@@ -288,13 +298,13 @@ pub fn stage_failed(stage: &Stage) -> String {
 }
 
 fn reason_of(action: &ActionRun) -> Option<&str> {
-    let told = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
+    let told = |text: &'_ Option<String>| text.as_ref().is_some_and(|text| !taken(text).is_empty());
     [&action.error, &action.summary].into_iter().find(|text| told(text)).and_then(|text| text.as_deref())
 }
 
 fn with_reason(what: &str, reason: Option<&str>) -> String {
     match reason {
-        Some(reason) if !reason.trim().is_empty() => format!("{what}: {reason}"),
+        Some(reason) if !taken(reason).is_empty() => format!("{what}: {reason}"),
         _ => what.to_owned(),
     }
 }

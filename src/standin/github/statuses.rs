@@ -113,6 +113,9 @@ fn read(request: &Value) -> Result<Draft, Box<Reply>> {
     if description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_LIMIT) {
         return Err(too_long("description", DESCRIPTION_LIMIT));
     }
+    if description.as_ref().is_some_and(|text| text.chars().any(|c| c.len_utf8() == 4)) {
+        return Err(Box::new(invalid("description", "custom", "description doesn't accept 4-byte Unicode")));
+    }
     if context.chars().count() > CONTEXT_LIMIT {
         return Err(too_long("context", CONTEXT_LIMIT));
     }

@@ -416,6 +416,19 @@ fn a_success_makes_the_one_before_inactive_but_not_in_production() {
 }
 
 #[test]
+fn the_description_of_a_status_has_no_emoji() {
+    let mut world = world();
+    let token = token(&mut world);
+    let path = format!("/repos/{REPOSITORY}/statuses/{SHA}");
+    let mut post = |description: &str| {
+        let body = json!({"state": "success", "context": "ci", "description": description});
+        ask(&mut world, NOW, &token, "POST", &path, body)
+    };
+    assert_eq!(refusal(post("Deployed 🚀")), "422 description doesn't accept 4-byte Unicode");
+    assert_eq!(post("Deployed ✓ 日本").0, 201);
+}
+
+#[test]
 fn a_persons_permission_is_told_in_old_terms() {
     let mut world = world();
     for (login, role) in [("ann", Role::Maintain), ("bob", Role::Triage), ("eve", Role::None)] {
