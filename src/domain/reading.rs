@@ -48,10 +48,11 @@ pub fn needs_definition(head: &ExecutionHead) -> bool {
     matches!(head.status, ExecutionStatus::Stopped | ExecutionStatus::Cancelled)
 }
 
-/// Whether the list of executions has to be read too, for how many newer ones wait for the approval.
+/// Whether the list of executions has to be read too, for how many newer ones wait for the approval. In PARALLEL mode none
+/// waits for another.
 pub fn needs_newer(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     let waits = |action: &ActionRun| action.kind == ActionKind::Approval && action.is_running();
-    !head.status.is_final() && actions.iter().any(waits)
+    !head.status.is_final() && !head.is_parallel && actions.iter().any(waits)
 }
 
 /// Whether the list of executions has to be read too, for what is in [`Ending`].
@@ -81,10 +82,8 @@ impl Reading {
     /// Puts the readings together.
     pub fn snapshot(&self, source: Source<'_>) -> ExecutionSnapshot {
         let Self { head, actions, views, newer_waiting, ending } = self.clone();
-        let source = source_of(&actions, source);
-        let commit =
-            source.and_then(|action| commit_of(action, &head.revisions)).or_else(|| only_commit(&head.revisions));
-        let repository = source.and_then(ActionRun::repository);
+        let commit = commit_in(&head, &actions, source);
+        let repository = source_of(&actions, source).and_then(ActionRun::repository);
         let stages = stages_of(&head, actions, &views);
         let waiting = views.iter().find_map(|view| Some((view.name.clone(), view.waits.clone()?)));
         ExecutionSnapshot {
@@ -104,12 +103,40 @@ impl Reading {
     }
 }
 
+impl Source<'_> {
+    /// Whether this action counts, whatever others are still to come.
+    fn is(&self, action: &ActionRun) -> bool {
+        match (self.action, self.repository) {
+            (Some(name), _) => name == action.name,
+            (None, Some(repository)) => action.repository().as_ref() == Some(repository),
+            (None, None) => true,
+        }
+    }
+}
+
+fn sources(actions: &[ActionRun]) -> impl Iterator<Item = &ActionRun> {
+    actions.iter().filter(|action| action.kind == ActionKind::Source)
+}
+
 fn source_of<'a>(actions: &'a [ActionRun], wanted: Source<'_>) -> Option<&'a ActionRun> {
-    let sources = || actions.iter().filter(|action| action.kind == ActionKind::Source);
-    let named = sources().find(|action| Some(action.name.as_str()) == wanted.action);
-    let of_repository =
-        |action: &&ActionRun| wanted.repository.is_some() && action.repository().as_ref() == wanted.repository;
-    named.or_else(|| sources().find(of_repository)).or_else(|| sources().next())
+    let of_repository = Source { action: None, ..wanted };
+    let find = |wanted: Source<'_>| sources(actions).find(|action| wanted.is(action));
+    find(wanted).or_else(|| find(of_repository)).or_else(|| sources(actions).next())
+}
+
+/// The commit that an execution builds. While the source that counts has not told its own, that of another is not taken for
+/// it; only once all of them are done, what they tell together has to do.
+fn commit_in(head: &ExecutionHead, actions: &[ActionRun], wanted: Source<'_>) -> Option<CommitSha> {
+    let source = source_of(actions, wanted);
+    let told = || source.and_then(|action| commit_of(action, &head.revisions));
+    let is_done = |source: &ActionRun| {
+        sources(actions).any(|run| run.name == source.name && run.status == ActionStatus::Succeeded)
+    };
+    let has_gone_on = head.status.is_final() || actions.iter().any(|action| action.kind != ActionKind::Source);
+    if has_gone_on && sources(actions).all(is_done) {
+        return told().or_else(|| only_commit(&head.revisions));
+    }
+    source.filter(|action| wanted.is(action)).and_then(|_| told())
 }
 
 fn commit_of(source: &ActionRun, revisions: &[(String, String)]) -> Option<CommitSha> {
@@ -133,6 +160,8 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
     // An execution that succeeded has passed every stage, so one without any trace of it was skipped, though a newer
     // execution may have taken its place in the pipeline's view. A rollback runs one stage only.
     let has_passed_all = *execution == ExecutionStatus::Succeeded && !head.is_rollback;
+    // AWS lists them newest first, and of two that began at the same moment, too.
+    actions.reverse();
     actions.sort_by_key(|action| action.started);
     let mut stages: Vec<Stage> = Vec::new();
     for action in actions {
@@ -171,7 +200,20 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
             status => status_of(stage, execution, status, has_left, index < last || has_run_all),
         };
     }
+    fail_by_condition(head, &mut stages, views);
     stages
+}
+
+/// A stage may fail by its condition, after all of its actions have succeeded. The rollback that begins then takes its place
+/// in the pipeline's view, so that nothing but the failure of the execution tells.
+fn fail_by_condition(head: &ExecutionHead, stages: &mut [Stage], views: &[StageView]) {
+    let has_failed = stages.iter().any(|stage| stage.status == StageStatus::Failed);
+    let Some(last) = stages.last_mut().filter(|_| head.status == ExecutionStatus::Failed && !has_failed) else {
+        return;
+    };
+    if views.iter().any(|view| view.name == last.name && view.status.is_none()) {
+        last.status = StageStatus::Failed;
+    }
 }
 
 /// A retried action is in the list once for each try; the newest counts.

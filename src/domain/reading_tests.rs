@@ -187,6 +187,65 @@ fn the_commit_is_that_of_the_pinned_source_action() {
     assert_eq!(unpinned.commit.unwrap().as_str(), SHA, "of the sources, the one of our repository counts");
 }
 
+/// Whoever took it would call the pushed commit superseded, and tell the rest on a commit of another repository.
+#[test]
+fn while_the_pinned_source_action_runs_the_commit_of_another_is_not_taken_for_it() {
+    let of = |name: &str, repository: &str, status| ActionRun {
+        output_artifacts: vec![format!("{name}Output")],
+        source_repository: Some(repository.to_owned()),
+        ..run("Source", name, 0, status)
+    };
+    let infra = || of("Infra", "octo-org/infra", ActionStatus::Succeeded);
+    let source = |status| of("Source", "octo-org/node-server", status);
+    let commit = |execution, actions: &[ActionRun], wanted: Source<'_>| {
+        let revisions = vec![("InfraOutput".to_owned(), OTHER.to_owned())];
+        let head = ExecutionHead { revisions, ..head(execution) };
+        reading(head, actions, &[]).snapshot(wanted).commit.map(|commit| commit.to_string())
+    };
+    let ours = RepositoryName::parse("octo-org/node-server");
+    let unpinned = Source { action: None, repository: ours.as_ref() };
+    for wanted in [PINNED, unpinned] {
+        let runs = [infra(), source(ActionStatus::InProgress)];
+        assert_eq!(commit(ExecutionStatus::InProgress, &runs, wanted), None);
+        assert_eq!(commit(ExecutionStatus::InProgress, &[infra()], wanted), None, "ours has not begun");
+        let failed = [infra(), source(ActionStatus::Failed)];
+        assert_eq!(commit(ExecutionStatus::Failed, &failed, wanted), None);
+    }
+    // A pipeline whose only source is told by another name than the route's.
+    let built = [infra(), run("Build", "Build", 10, ActionStatus::InProgress)];
+    assert_eq!(commit(ExecutionStatus::InProgress, &built, PINNED).as_deref(), Some(OTHER));
+    let both = [infra(), source(ActionStatus::Succeeded), run("Build", "Build", 10, ActionStatus::InProgress)];
+    let revisions =
+        [("InfraOutput", OTHER), ("SourceOutput", SHA)].map(|(name, sha)| (name.to_owned(), sha.to_owned()));
+    let head = ExecutionHead { revisions: revisions.to_vec(), ..head(ExecutionStatus::InProgress) };
+    assert_eq!(reading(head, &both, &[]).snapshot(PINNED).commit.unwrap().as_str(), SHA);
+}
+
+/// The rollback that its condition begins takes the stage, as the pipeline's view shows it.
+#[test]
+fn a_stage_whose_actions_have_succeeded_may_have_failed_by_its_condition() {
+    let actions =
+        [run("Source", "Source", 0, ActionStatus::Succeeded), run("Staging", "Deploy", 10, ActionStatus::Succeeded)];
+    let of_rollback = StageView { status: None, ..view("Staging", StageStatus::InProgress) };
+    let views = [view("Source", StageStatus::Succeeded), of_rollback];
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &views)), "Source Succeeded, Staging Failed");
+    let told = [view("Source", StageStatus::Succeeded), view("Staging", StageStatus::Failed)];
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &told)), "Source Succeeded, Staging Failed");
+    assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Staging Succeeded");
+    // What failed in front of its first action is a stage of its own.
+    let in_front = [view("Source", StageStatus::Succeeded), view("Staging", StageStatus::Failed)];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::Failed, &actions[..1], &in_front)),
+        "Source Succeeded, Staging Failed"
+    );
+}
+
+#[test]
+fn of_two_tries_that_began_at_the_same_moment_the_one_counts_that_is_listed_first() {
+    let actions = [run("Build", "Build", 10, ActionStatus::Succeeded), run("Build", "Build", 10, ActionStatus::Failed)];
+    assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &[])), "Build Succeeded");
+}
+
 #[test]
 fn a_stage_without_a_trace_in_a_run_that_succeeded_was_skipped() {
     let actions = [run("Source", "Source", 0, ActionStatus::Succeeded)];
@@ -232,6 +291,8 @@ fn newer_executions_are_counted_only_where_an_approval_waits() {
     assert!(!needs_newer(&running, &[approval(ActionStatus::Succeeded)]));
     assert!(!needs_newer(&running, &[run("Build", "Build", 0, ActionStatus::InProgress)]));
     assert!(!needs_newer(&head(ExecutionStatus::Stopped), &[approval(ActionStatus::InProgress)]));
+    let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::InProgress) };
+    assert!(!needs_newer(&parallel, &[approval(ActionStatus::InProgress)]), "none waits for another");
 }
 
 #[test]
