@@ -100,7 +100,7 @@ impl Reader {
         let decorated = async {
             match (&mut action.work, &action.place) {
                 (Some(Work::Build(build)), _) if extras.log => self.add_log(build).await,
-                (Some(Work::Rollout(rollout)), Some(Place::Service { cluster, service })) if extras.address => {
+                (Some(Work::Rollout(rollout)), Some(Place::Service { cluster, service, .. })) if extras.address => {
                     self.add_address(cluster, service, rollout, before.as_ref()).await
                 }
                 _ => Ok(()),
@@ -178,7 +178,7 @@ impl Reader {
         Ok(match &action.place {
             Some(Place::Build(id)) => Some(Work::Build(self.builds.build(id, now).await?)),
             Some(Place::BuildBatch(id)) => Some(Work::Build(self.builds.batch(id, now).await?)),
-            Some(Place::Service { cluster, service }) => {
+            Some(Place::Service { cluster, service, .. }) => {
                 Some(Work::Rollout(self.rollout(cluster, service, action, before, now).await?))
             }
             None => None,

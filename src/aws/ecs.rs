@@ -8,10 +8,10 @@ use aws_sdk_ecs::types::{
     ServiceDeploymentStatus as EcsStatus, Task,
 };
 
-use super::own_retries;
 pub use super::unread::Unread;
 use super::unread::{sort, timestamp};
-use crate::domain::execution::ActionRun;
+use super::{arn, own_retries};
+use crate::domain::execution::{ActionRun, Place};
 use crate::domain::rollout::{Rollout, needs_history};
 use crate::domain::service::{
     Deployment, Revision, RolloutState, Service, ServiceDeployment, ServiceDeploymentStatus, Tasks, cause_of,
@@ -48,6 +48,14 @@ impl Ecs {
         now: Timestamp,
     ) -> Result<Service, Unread> {
         let found = self.described(cluster, name).await?;
+        let own = found.service_arn().and_then(arn::account);
+        if let (Some(own), Some(Place::Service { account: Some(other), .. })) = (own, &action.place)
+            && own != other
+        {
+            return Err(Unread::ForGood(format!(
+                "the action deploys to {name} in account {other}, which can't be asked from {own}"
+            )));
+        }
         let mut service = service(name, &found);
         if needs_history(&service, action, before, now) {
             service.history = match self.history(cluster, name, action).await {

@@ -8,6 +8,8 @@
 #[cfg(feature = "worker")]
 pub mod addresses;
 #[cfg(feature = "worker")]
+mod arn;
+#[cfg(feature = "worker")]
 pub mod codebuild;
 #[cfg(feature = "worker")]
 pub mod codepipeline;

@@ -82,7 +82,12 @@ pub enum Place {
     /// A batch of builds, by its id.
     BuildBatch(String),
     /// A service of ECS.
-    Service { cluster: String, service: String },
+    Service {
+        cluster: String,
+        service: String,
+        /// The account that it is in, where the action's role tells.
+        account: Option<String>,
+    },
 }
 
 /// What is known of an action's work from where it is done.

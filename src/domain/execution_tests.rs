@@ -45,7 +45,8 @@ fn a_build_that_has_succeeded_needs_no_explanation_and_a_rollout_always_does() {
         ActionRun { place, ..action("Work", ActionKind::Other, status) }.is_worth_asking_about()
     };
     let build = || Some(Place::Build("node-server:1".to_owned()));
-    let service = || Some(Place::Service { cluster: "main".to_owned(), service: "node-server".to_owned() });
+    let service =
+        || Some(Place::Service { cluster: "main".to_owned(), service: "node-server".to_owned(), account: None });
     assert!(asked(build(), ActionStatus::InProgress));
     assert!(asked(build(), ActionStatus::Failed));
     assert!(!asked(build(), ActionStatus::Succeeded));

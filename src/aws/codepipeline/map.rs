@@ -7,6 +7,7 @@ use aws_sdk_codepipeline::types::{
 };
 
 use super::{PipelineError, nonsense, timestamp};
+use crate::aws::arn;
 use crate::domain::event::CommitSha;
 use crate::domain::execution::{ActionKind, ActionRun, ActionStatus, ExecutionStatus, Place, StageStatus, Wait};
 use crate::domain::reading::{ExecutionHead, StageView};
@@ -38,8 +39,24 @@ pub(super) fn execution_status(status: PipelineExecutionStatus) -> ExecutionStat
     }
 }
 
+/// The actions of an execution. Source actions run in the pipeline's own region only; what is done in another can't be asked
+/// for in this one, where something else may have its name.
+pub(super) fn actions(details: Vec<ActionExecutionDetail>) -> Vec<ActionRun> {
+    let region_of = |detail: &ActionExecutionDetail| detail.input.as_ref().and_then(|input| input.region.clone());
+    let category =
+        |detail: &ActionExecutionDetail| Some(detail.input.as_ref()?.action_type_id.as_ref()?.category.clone());
+    let source = details.iter().find(|detail| category(detail) == Some(ActionCategory::Source));
+    let home = source.and_then(region_of);
+    let mapped = details.into_iter().filter_map(|detail| {
+        let is_elsewhere = home.is_some() && region_of(&detail).is_some_and(|region| Some(region) != home);
+        let action = action(detail)?;
+        Some(ActionRun { place: action.place.clone().filter(|_| !is_elsewhere), ..action })
+    });
+    mapped.collect()
+}
+
 /// `None` for an entry that does not even say what ran.
-pub(super) fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
+fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
     let input = detail.input;
     let action_type = input.as_ref().and_then(|input| input.action_type_id.clone());
     let configured = |key: &str| {
@@ -66,7 +83,10 @@ pub(super) fn action(detail: ActionExecutionDetail) -> Option<ActionRun> {
             result.as_ref()?.external_execution_id.clone().map(Place::BuildBatch)
         }
         "CodeBuild" => result.as_ref()?.external_execution_id.clone().map(Place::Build),
-        "ECS" => Some(Place::Service { cluster: configured("ClusterName")?, service: configured("ServiceName")? }),
+        "ECS" => {
+            let account = input.as_ref().and_then(|input| arn::account(input.role_arn.as_deref()?)).map(str::to_owned);
+            Some(Place::Service { cluster: configured("ClusterName")?, service: configured("ServiceName")?, account })
+        }
         _ => None,
     };
     let place = place();
@@ -151,4 +171,52 @@ pub(super) fn stage_status(status: StageExecutionStatus) -> StageStatus {
 pub(super) fn commit_of(revisions: &[SourceRevision], source_action: Option<&str>) -> Option<CommitSha> {
     let named = revisions.iter().find(|revision| Some(revision.action_name.as_str()) == source_action);
     named.or(revisions.first()).and_then(|revision| CommitSha::parse(revision.revision_id.as_deref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_codepipeline::types::{ActionExecutionInput, ActionOwner, ActionTypeId};
+
+    use super::*;
+
+    /// An action as ListActionExecutions tells of it.
+    fn listed(
+        category: ActionCategory,
+        provider: &str,
+        region: Option<&str>,
+        role: Option<&str>,
+    ) -> ActionExecutionDetail {
+        let id = ActionTypeId::builder().category(category).owner(ActionOwner::Aws).provider(provider).version("1");
+        let input = ActionExecutionInput::builder()
+            .action_type_id(id.build().unwrap())
+            .configuration("ClusterName", "main")
+            .configuration("ServiceName", "node-server")
+            .set_region(region.map(str::to_owned))
+            .set_role_arn(role.map(str::to_owned));
+        let detail = ActionExecutionDetail::builder().stage_name("Stage").action_name("Action");
+        detail.status(ActionExecutionStatus::InProgress).input(input.build()).build()
+    }
+
+    /// Where a deploy is done beside a source, as far as that can be asked for here.
+    fn place(source: Option<&str>, deploy: Option<&str>, role: Option<&str>) -> Option<Place> {
+        let source = listed(ActionCategory::Source, "CodeStarSourceConnection", source, None);
+        actions(vec![listed(ActionCategory::Deploy, "ECS", deploy, role), source])[0].place.clone()
+    }
+
+    /// A service of the same name here would be taken for it.
+    #[test]
+    fn what_is_deployed_to_another_region_is_not_asked_for_in_this_one() {
+        let here = || Some(Place::Service { cluster: "main".into(), service: "node-server".into(), account: None });
+        assert_eq!(place(Some("eu-west-1"), Some("eu-west-1"), None), here());
+        assert_eq!(place(Some("eu-west-1"), None, None), here(), "it is the pipeline's own where none is named");
+        assert_eq!(place(Some("eu-west-1"), Some("us-east-1"), None), None);
+        assert_eq!(place(None, Some("us-east-1"), None), here(), "nothing tells which region is the pipeline's");
+    }
+
+    #[test]
+    fn the_role_of_an_action_tells_the_account_that_it_deploys_to() {
+        let role = Some("arn:aws:iam::444455556666:role/deploy");
+        let Some(Place::Service { account, .. }) = place(None, None, role) else { panic!("no service") };
+        assert_eq!(account.as_deref(), Some("444455556666"));
+    }
 }

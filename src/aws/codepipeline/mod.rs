@@ -15,7 +15,7 @@ use aws_sdk_codepipeline::types::{
     PipelineVariable, SourceRevisionOverride, SourceRevisionType, StageDeclaration, StageRetryMode,
 };
 
-use map::{action, commit_of, execution_status, head, token_of, views};
+use map::{actions, commit_of, execution_status, head, token_of, views};
 
 use super::{own_retries, unread};
 use crate::domain::event::CommitSha;
@@ -228,7 +228,7 @@ impl CodePipeline {
 
     async fn actions(&self, pipeline: &str, execution: &str) -> Result<Vec<ActionRun>, PipelineError> {
         let filter = ActionExecutionFilter::builder().pipeline_execution_id(execution).build();
-        let mut actions = Vec::new();
+        let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut next = None;
         for _ in 0..MAX_PAGES {
@@ -241,13 +241,13 @@ impl CodePipeline {
             // Pages shift while actions begin, and an entry may then come twice.
             let new =
                 ours.filter(|detail| detail.action_execution_id.as_ref().is_none_or(|id| seen.insert(id.clone())));
-            actions.extend(new.filter_map(action));
+            found.extend(new);
             next = page.next_token.filter(|token| !token.is_empty());
             if next.is_none() {
                 break;
             }
         }
-        Ok(actions)
+        Ok(actions(found))
     }
 
     /// The stages as the pipeline's definition has them, of which no execution is shown.
