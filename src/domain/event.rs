@@ -165,6 +165,13 @@ pub struct Press {
     pub what: Pressed,
 }
 
+impl Press {
+    /// The branch that it is taken to be about.
+    pub fn branch(&self) -> &str {
+        self.head_branch.as_deref().unwrap_or(&self.default_branch)
+    }
+}
+
 /// What was pressed. Moments are GitHub's texts: they are compared with what GitHub says when it is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pressed {

@@ -172,7 +172,12 @@ impl RouteTable {
         };
         let mut decisions: Vec<Decision> = Vec::new();
         let mut reasons: Vec<Reason> = Vec::new();
-        for route in self.0.iter().filter(|route| route.repository == *repository) {
+        let mut routes: Vec<&Route> = self.0.iter().filter(|route| route.repository == *repository).collect();
+        if let EventKind::Press(press) = &event.kind {
+            // Of several to one pipeline, the one that takes the branch has started what was pressed.
+            routes.sort_by_key(|route| !route.takes_branch(press.branch(), &press.default_branch));
+        }
+        for route in routes {
             let decision = route.decide(event);
             let same = decisions.iter().position(|earlier| earlier.pipeline() == decision.pipeline());
             match (decision, same.map(|index| &mut decisions[index])) {
@@ -280,7 +285,7 @@ impl Route {
         if name.is_some_and(|name| !is_of_pipeline(name, &self.pipeline)) {
             return Decision::Ignore(Reason::CheckRun { pipeline: self.pipeline.clone() });
         }
-        let git_ref = Ref::Branch(press.head_branch.clone().unwrap_or_else(|| press.default_branch.clone()));
+        let git_ref = Ref::Branch(press.branch().to_owned());
         let values = Values { actor: &press.actor, delivery, ..ref_values(&git_ref) };
         match self.start(&press.repository, &press.commit, git_ref.clone(), false, values) {
             Decision::Start(request) => Decision::Press(Box::new(press.clone()), request),

@@ -133,11 +133,19 @@ impl Written {
 }
 
 /// The first route that starts a pipeline, or else the first that skips it; pipelines in the order in which a route first
-/// had something to do with them.
+/// had something to do with them. A press asks those first that take its branch.
 fn model(routes: &[Written], repository: &RepositoryName, kind: &EventKind) -> Vec<Outcome> {
     let is_its = |route: &&Written| route.repository.to_lowercase() == repository.as_str().to_lowercase();
     let of_route = |route: &Written| (route.pipeline, route.outcome(kind));
-    let all: Vec<(&str, Outcome)> = routes.iter().filter(is_its).map(of_route).collect();
+    let takes = |route: &&Written| match kind {
+        EventKind::Press(press) => {
+            let branch = press.head_branch.as_ref().unwrap_or(&press.default_branch);
+            route.takes_branch(branch, &press.default_branch)
+        }
+        _ => true,
+    };
+    let (first, others): (Vec<&Written>, Vec<&Written>) = routes.iter().filter(is_its).partition(takes);
+    let all: Vec<(&str, Outcome)> = first.into_iter().chain(others).map(of_route).collect();
     let told: Vec<_> = all.iter().filter(|(_, outcome)| *outcome != Outcome::Ignore).collect();
     let mut pipelines: Vec<&str> = Vec::new();
     for (pipeline, _) in &told {
@@ -297,9 +305,9 @@ pub(crate) fn press() -> impl Strategy<Value = EventKind> {
         4 => select(names).prop_map(button),
         1 => Just(Pressed::RerunAll { updated: String::new() }),
     ];
-    (repository(), what).prop_map(|(repository, what)| {
+    (repository(), prop::option::of(name()), what).prop_map(|(repository, head_branch, what)| {
         let (default_branch, actor) = ("main".to_owned(), "octocat".to_owned());
-        EventKind::Press(Press { repository, default_branch, commit: commit(), head_branch: None, actor, what })
+        EventKind::Press(Press { repository, default_branch, commit: commit(), head_branch, actor, what })
     })
 }
 

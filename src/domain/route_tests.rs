@@ -275,6 +275,25 @@ fn a_press_is_for_the_pipeline_whose_check_run_it_is_on() {
     ");
 }
 
+/// Where a stage can't be retried, the run begins anew, with what its route says.
+#[test]
+fn a_press_is_for_the_route_that_takes_the_branch() {
+    let to = |branch: &str| Route {
+        branches: Branches::Matching(patterns(&[branch])),
+        variables: vec![("FROM".to_owned(), Template::parse(branch).unwrap())],
+        ..route("node-server")
+    };
+    let planned = |routes: [&str; 2]| {
+        let event = Event { delivery: "d-1".to_owned(), kind: pressed("codepipeline/node-server") };
+        let decisions = RouteTable(routes.map(to).to_vec()).plan(&event);
+        let [Decision::Press(_, request)] = &decisions[..] else { panic!("{decisions:?}") };
+        request.variables[0].1.clone()
+    };
+    assert_eq!(planned(["main", "topic"]), "topic");
+    assert_eq!(planned(["topic", "main"]), "topic");
+    assert_eq!(planned(["release/1", "release/2"]), "release/1", "the first, where none takes it");
+}
+
 #[test]
 fn every_field_of_a_variable_is_filled_whatever_started_the_pipeline() {
     let all = "{sha} {short_sha} {ref} branch={branch} tag={tag} {actor} {delivery} {message}";
