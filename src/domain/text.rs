@@ -89,7 +89,7 @@ pub fn in_progress(stage: &Stage) -> String {
 /// A stage in detail: the phase of its build, the tasks of its rollout, where one of them is known.
 pub fn stage_in_progress(stage: &Stage) -> String {
     let again = if stage.attempts > 1 { format!(", attempt {}", stage.attempts) } else { String::new() };
-    if let Some(rollout) = stage.rollouts().find(|rollout| is_telling(rollout)) {
+    if let Some(rollout) = rollout_to_tell(stage) {
         return clip(&format!("{}{again}", rolling_out(rollout)));
     }
     let building = stage.running().find_map(|action| Some((action, action.build()?.phase.as_ref()?)));
@@ -107,6 +107,14 @@ pub fn stage_in_progress(stage: &Stage) -> String {
             None => in_progress(stage),
         },
     }
+}
+
+/// The rollout that tells what the stage is at: one that is over tells nothing while something else runs.
+fn rollout_to_tell(stage: &Stage) -> Option<&Rollout> {
+    let is_idle = stage.running().next().is_none();
+    let goes_on =
+        |action: &&ActionRun| is_idle || action.is_running() || action.rollout().is_some_and(Rollout::is_at_work);
+    stage.actions.iter().filter(goes_on).filter_map(ActionRun::rollout).find(|rollout| is_telling(rollout))
 }
 
 /// What a deploy that is not ECS's own, such as CodeDeploy's, says of itself: more is not known of it.

@@ -224,6 +224,20 @@ fn a_deploy_tells_what_is_known_of_it() {
 }
 
 #[test]
+fn a_deploy_that_is_over_tells_nothing_while_the_stage_goes_on() {
+    let deployed = |progress| ActionRun {
+        work: Some(Work::Rollout(rollout(progress, 0))),
+        ..action("Deploy", ActionKind::Deploy, ActionStatus::Succeeded)
+    };
+    let smoke = || action("Smoke", ActionKind::Other, ActionStatus::InProgress);
+    let runs = || Progress::Runs { since: Timestamp::default() };
+    let told = |actions: &[ActionRun]| stage_in_progress(&stage("Staging", actions));
+    assert_eq!(told(&[deployed(runs()), smoke()]), "Staging: Smoke in progress");
+    assert_eq!(told(&[deployed(ROLLING), smoke()]), "Rolling out node-server: 1 of 2 tasks on :42", "ECS is at work");
+    assert_eq!(told(&[deployed(runs())]), "Rolling out node-server: 1 of 2 tasks on :42", "nothing else runs");
+}
+
+#[test]
 fn a_failed_rollout_says_how_many_tasks_failed_and_why() {
     let back = || Some(Revision { family: "node-server".to_owned(), number: 41 });
     let failed = |to: Option<Revision>, failed, reason: Option<&str>, cause: Option<&str>| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::execution::{ActionKind, ActionRun, ExecutionSnapshot, Stage, Wait};
-use super::rollout::Rollout;
+use super::rollout::Progress;
 use super::time::Timestamp;
 
 /// When the next look comes.
@@ -39,11 +39,14 @@ pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
     let running: Vec<_> = snapshot.stages.iter().filter(|stage| stage.is_running()).collect();
     let mut deploys =
         running.iter().flat_map(|stage| stage.running()).filter(|action| action.kind == ActionKind::Deploy);
-    let is_decided = |action: &ActionRun| action.rollout().is_some_and(Rollout::is_decided);
+    let is_rolled_back = |action: &ActionRun| {
+        action.rollout().is_some_and(|rollout| matches!(rollout.progress, Progress::RolledBack { .. }))
+    };
     if let Some(first) = deploys.next() {
-        // What has been rolled back stays so, however long CodePipeline goes on to wait for it.
-        let all_decided = is_decided(first) && deploys.all(is_decided);
-        return Wake::After(if all_decided { by_age(age).max(MINUTE) } else { by_age(age).min(DEPLOY) });
+        // What has been rolled back stays so, however long CodePipeline goes on to wait for it. Behind one that runs, the next
+        // deploy may begin at any moment.
+        let all_are = is_rolled_back(first) && deploys.all(is_rolled_back);
+        return Wake::After(if all_are { by_age(age).max(MINUTE) } else { by_age(age).min(DEPLOY) });
     }
     let held = matches!(&snapshot.waiting, Some((_, Wait::Held(_))));
     if held || (!running.is_empty() && running.iter().all(|stage| stage.waits_for_approval())) {
@@ -81,7 +84,7 @@ fn by_age(age: Duration) -> Duration {
 mod tests {
     use super::*;
     use crate::domain::execution::{ActionStatus, Ending, ExecutionStatus, StageStatus, Work};
-    use crate::domain::rollout::Progress;
+    use crate::domain::rollout::Rollout;
 
     fn running(kind: ActionKind) -> ExecutionSnapshot {
         let action = ActionRun::sample("Stage", "Action", kind, ActionStatus::InProgress);
@@ -144,12 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn a_deploy_that_is_decided_is_looked_at_every_minute_at_most() {
+    fn a_deploy_that_was_rolled_back_is_looked_at_every_minute_at_most() {
         let back = || Progress::RolledBack { to: None };
         let rolling = || Progress::Rolling { lifecycle: None };
         assert_eq!(after_an_hour(&[back()]), 60);
         assert_eq!(after_an_hour(&[back(), rolling()]), 10);
         assert_eq!(after_an_hour(&[rolling(), back()]), 10);
+        let runs = Progress::Runs { since: Timestamp::default() };
+        assert_eq!(after_an_hour(&[runs]), 10, "the next deploy may begin at any moment");
         let mut fresh = running(ActionKind::Deploy);
         fresh.stages[0].actions[0].work = Some(Work::Rollout(Rollout::unknown("node-server", back())));
         assert_eq!(next_wake(&fresh, Duration::ZERO), Wake::After(MINUTE), "from the beginning");

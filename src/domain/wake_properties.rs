@@ -31,7 +31,8 @@ fn awaits(snapshot: &ExecutionSnapshot) -> Awaits {
     let runs = |stage: &&Stage| stage.is_running();
     let actions = || snapshot.stages.iter().filter(runs).flat_map(|stage| stage.running());
     let deploys: Vec<_> = actions().filter(|action| action.kind == ActionKind::Deploy).collect();
-    let is_decided = |action: &&ActionRun| action.rollout().is_some_and(Rollout::is_decided);
+    let is_back = |progress: &Progress| matches!(progress, Progress::RolledBack { .. });
+    let is_rolled_back = |action: &&ActionRun| action.rollout().is_some_and(|rollout| is_back(&rollout.progress));
     let is_approval = |stage: &Stage| {
         stage.running().count() > 0 && stage.running().all(|action| action.kind == ActionKind::Approval)
     };
@@ -39,7 +40,7 @@ fn awaits(snapshot: &ExecutionSnapshot) -> Awaits {
     let is_undecided = snapshot.stages.iter().any(Stage::is_undecided);
     if snapshot.is_final() && !is_undecided {
         Awaits::Nothing
-    } else if is_undecided || deploys.iter().any(|deploy| !is_decided(deploy)) {
+    } else if is_undecided || deploys.iter().any(|deploy| !is_rolled_back(deploy)) {
         Awaits::ADeploy
     } else if !deploys.is_empty() {
         Awaits::ARollback
