@@ -75,6 +75,8 @@ pub(super) struct Watch {
     posted: u64,
     /// Executions that somebody else has started.
     pub(super) foreign: BTreeSet<String>,
+    /// Those that a chain of wake-ups has followed.
+    followed: BTreeSet<String>,
     /// Pipelines and commits whose start was answered as if waiting could not help.
     pub(super) denied_starts: BTreeSet<(String, String)>,
     log: Log,
@@ -192,6 +194,9 @@ impl Watch {
             if call.service == "ecs" {
                 self.is_ecs_silent = call.fault.is_some();
             }
+            if call.service == "sqs" && call.operation == "SendMessage" && call.fault.is_none() {
+                self.followed.extend(followed_by(call));
+            }
             if let Some(fault) = call.fault {
                 let of = if call.service == "github" { "github" } else { "aws" };
                 let of_sqs = (call.service == "sqs").then(|| format!("sqs: {fault}"));
@@ -271,7 +276,8 @@ impl Watch {
         let has_aws_failed = struck("aws: ");
         let is_without_doubt = self.count_of(&IN_DOUBT) == 0;
         for execution in executions {
-            let was_followed = !self.foreign.contains(&execution.id);
+            // Where no wake-up could be sent, looks have told of it, in statuses alone.
+            let was_followed = !self.foreign.contains(&execution.id) && self.followed.contains(&execution.id);
             // Of a run for which a newer one spoke it is not known whether ECS could be asked when its end was told.
             let is_told = self.successes.iter().any(|told| told.execution.as_ref() == Some(&execution.id));
             let without_ecs = self.without_ecs.contains(&execution.id) || (!is_told && has_aws_failed);
@@ -341,6 +347,13 @@ impl Watch {
         let Self { breaches, struck, calls, posted, story, digest, .. } = self;
         Verdict { breaches, struck, calls, posted, lasted, story, digest: digest.finish() }
     }
+}
+
+/// The execution that a message to the queue is a wake-up of.
+fn followed_by(call: &Call) -> Option<String> {
+    let body = call.request["MessageBody"].as_str()?;
+    let message: serde_json::Value = serde_json::from_str(body).ok()?;
+    (message["job"] == "follow").then(|| message["execution"].as_str().map(str::to_owned))?
 }
 
 fn summary(call: &Call) -> String {
