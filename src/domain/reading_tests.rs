@@ -218,7 +218,11 @@ fn while_the_pinned_source_action_runs_the_commit_of_another_is_not_taken_for_it
     let revisions =
         [("InfraOutput", OTHER), ("SourceOutput", SHA)].map(|(name, sha)| (name.to_owned(), sha.to_owned()));
     let head = ExecutionHead { revisions: revisions.to_vec(), ..head(ExecutionStatus::InProgress) };
-    assert_eq!(reading(head, &both, &[]).snapshot(PINNED).commit.unwrap().as_str(), SHA);
+    let both = reading(head, &both, &[]);
+    let renamed = Source { action: Some("Code"), repository: ours.as_ref() };
+    for wanted in [PINNED, renamed] {
+        assert_eq!(both.snapshot(wanted).commit.unwrap().as_str(), SHA, "by its name, or else by its repository");
+    }
 }
 
 /// The rollback that its condition begins takes the stage, as the pipeline's view shows it.
