@@ -545,7 +545,8 @@ def _(stack):
     # A connection's ARN may begin with either prefix; the role names it by both.
     names = [joined["Fn::Join"][1] for joined in by_sid["Source"]["Resource"]]
     assert [name[0]["Fn::Sub"].rsplit(":", 1)[1] for name in names] == ["codeconnections", "codestar-connections"]
-    assert all(name[2] == {"Ref": "AWS::AccountId"} for name in names)
+    # It may be another account's, which shares it.
+    assert all(name[2]["Fn::Select"][0] == 4 for name in names)
     passed = by_sid["RolesOfTheTasks"]
     assert passed["Resource"] == [{"Fn::GetAtt": ["TaskRole", "Arn"]}, {"Fn::GetAtt": ["TaskExecutionRole", "Arn"]}]
     assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": ["ecs.amazonaws.com", "ecs-tasks.amazonaws.com"]}}
@@ -734,11 +735,18 @@ def _(stack):
 
 @fact("a task can pull its image before it is started: routes and listener come first")
 def _(_stack):
-    for vpc, balanced in itertools.product(("", "vpc-0123456789abcdef0"), ("false", "true")):
-        stack = stack_of(VpcId=vpc, LoadBalancer=balanced)
+    certificates = ("", OF_THE_PIPELINE["CertificateArn"][1])
+    for vpc, (balanced, certificate) in itertools.product(
+        ("", "vpc-0123456789abcdef0"), [("false", ""), *(("true", certificate) for certificate in certificates)]
+    ):
+        stack = stack_of(VpcId=vpc, LoadBalancer=balanced, CertificateArn=certificate)
         needs = set(references(stack.resources["Service"]))
         assert ("SubnetARoutes" in needs) == (not vpc)
-        assert ("HttpListener" in needs) == (balanced == "true")
+        # The one that leads to the tasks: with a certificate, the other only redirects.
+        listener = {"false": None, "true": "HttpsListener" if certificate else "HttpListener"}[balanced]
+        assert {name for name in needs if name.endswith("Listener")} == ({listener} if listener else set())
+        if balanced == "true":
+            assert ("SubnetARoutes" in set(references(stack.resources["PublicLoadBalancer"]))) == (not vpc)
         if not vpc:
             assert stack.resources["SubnetARoutes"]["DependsOn"] == "DefaultRoute"
             assert stack.resources["DefaultRoute"]["DependsOn"] == "InternetGatewayAttachment"
