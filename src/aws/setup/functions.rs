@@ -44,12 +44,13 @@ pub(crate) struct Mapping {
     pub(crate) reports_item_failures: bool,
 }
 
+/// Lambda sends a null for some of what there is not, such as the environment of a function without variables.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 #[derive(Default)]
 struct Configuration {
     timeout: u64,
-    environment: Environment,
+    environment: Option<Environment>,
     state: Option<String>,
     state_reason: Option<String>,
     last_update_status: Option<String>,
@@ -59,7 +60,7 @@ struct Configuration {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Environment {
-    variables: BTreeMap<String, String>,
+    variables: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,7 +86,7 @@ struct Mappings {
 struct WireMapping {
     event_source_arn: String,
     state: String,
-    function_response_types: Vec<String>,
+    function_response_types: Option<Vec<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,7 +130,7 @@ impl Functions {
         Ok(Some(Function {
             failure: state_failure.or(update_failure),
             timeout: Duration::from_secs(timeout),
-            variables: environment.variables,
+            variables: environment.and_then(|environment| environment.variables).unwrap_or_default(),
         }))
     }
 
@@ -158,7 +159,9 @@ impl Functions {
         let mapping = |wire: WireMapping| Mapping {
             source: wire.event_source_arn,
             state: wire.state,
-            reports_item_failures: wire.function_response_types.iter().any(|kind| kind == "ReportBatchItemFailures"),
+            reports_item_failures: wire
+                .function_response_types
+                .is_some_and(|kinds| kinds.iter().any(|kind| kind == "ReportBatchItemFailures")),
         };
         Ok(listed.event_source_mappings.into_iter().map(mapping).collect())
     }
@@ -230,6 +233,17 @@ mod tests {
         let mut denies = statement(json!("*"), none);
         denies["Effect"] = json!("Deny");
         assert!(!opens(&denies));
+    }
+
+    #[test]
+    fn what_there_is_not_may_be_null() {
+        let configuration: Configuration = serde_json::from_value(json!({"Timeout": 60, "Environment": null})).unwrap();
+        assert!(configuration.environment.is_none());
+        let denied = json!({"Environment": {"Variables": null, "Error": {"ErrorCode": "AccessDeniedException"}}});
+        let configuration: Configuration = serde_json::from_value(denied).unwrap();
+        assert!(configuration.environment.unwrap().variables.is_none());
+        let mapping: WireMapping = serde_json::from_value(json!({"FunctionResponseTypes": null})).unwrap();
+        assert!(mapping.function_response_types.is_none());
     }
 
     #[test]

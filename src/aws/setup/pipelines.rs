@@ -15,7 +15,7 @@ pub(crate) struct Pipeline {
     /// Whether its executions can be pinned to a commit, and take variables.
     pub(crate) is_v2: bool,
     pub(crate) sources: Vec<Source>,
-    /// The services that it deploys to: cluster and name.
+    /// The services that it deploys to, as far as they can be asked for here: cluster and name.
     pub(crate) services: Vec<(String, String)>,
     /// The variables that it declares, and whether each has a default.
     pub(crate) variables: Vec<(String, bool)>,
@@ -51,10 +51,8 @@ pub(crate) async fn pipeline(sdk_config: &SdkConfig, name: &str) -> Result<Optio
     let is = |action: &ActionDeclaration, category: &ActionCategory| {
         action.action_type_id.as_ref().is_some_and(|kind| kind.category == *category)
     };
-    let services = actions().filter(|action| provider(action) == "ECS").filter_map(|action| {
-        let settings = action.configuration.as_ref()?;
-        Some((settings.get("ClusterName")?.clone(), settings.get("ServiceName")?.clone()))
-    });
+    let here = sdk_config.region().map(|region| region.as_ref());
+    let services = actions().filter_map(|action| service(action, here));
     let variable = |variable: &aws_sdk_codepipeline::types::PipelineVariableDeclaration| {
         (variable.name.clone(), variable.default_value.is_some())
     };
@@ -67,6 +65,16 @@ pub(crate) async fn pipeline(sdk_config: &SdkConfig, name: &str) -> Result<Optio
         services: services.collect(),
         variables: declared.variables().iter().map(variable).collect(),
     }))
+}
+
+/// The service that an action deploys to: cluster and name. `None` where that can't be known, or not be asked for: another
+/// region's may have the name of one that is here, an action with a role of its own may deploy to another account, and what
+/// holds a variable is known only once the pipeline runs.
+fn service(action: &ActionDeclaration, here: Option<&str>) -> Option<(String, String)> {
+    let is_elsewhere = action.role_arn.is_some() || action.region.as_deref().is_some_and(|region| Some(region) != here);
+    let settings = action.configuration.as_ref().filter(|_| provider(action) == "ECS" && !is_elsewhere)?;
+    let setting = |key: &str| settings.get(key).filter(|value| !value.contains("#{")).cloned();
+    Some((setting("ClusterName")?, setting("ServiceName")?))
 }
 
 fn provider(action: &ActionDeclaration) -> &str {
@@ -105,6 +113,27 @@ mod tests {
             .iter()
             .fold(ActionDeclaration::builder(), |action, (key, value)| action.configuration(*key, *value));
         source(&action.name("Source").action_type_id(kind).build().unwrap(), triggered)
+    }
+
+    #[test]
+    fn only_a_service_that_can_be_asked_for_here_is_looked_at() {
+        let deploy = |service_name: &str, region: Option<&str>, role: Option<&str>| {
+            let kind = ActionTypeId::builder().category(ActionCategory::Deploy).owner(ActionOwner::Aws);
+            let action = ActionDeclaration::builder()
+                .name("Deploy")
+                .action_type_id(kind.provider("ECS").version("1").build().unwrap())
+                .configuration("ClusterName", "main")
+                .configuration("ServiceName", service_name)
+                .set_region(region.map(str::to_owned))
+                .set_role_arn(role.map(str::to_owned));
+            service(&action.build().unwrap(), Some("eu-west-1"))
+        };
+        let found = Some(("main".to_owned(), "node-server".to_owned()));
+        assert_eq!(deploy("node-server", None, None), found);
+        assert_eq!(deploy("node-server", Some("eu-west-1"), None), found);
+        assert_eq!(deploy("node-server", Some("us-east-1"), None), None);
+        assert_eq!(deploy("node-server", None, Some("arn:aws:iam::444455556666:role/deploy")), None);
+        assert_eq!(deploy("#{variables.SERVICE}", None, None), None);
     }
 
     #[test]
