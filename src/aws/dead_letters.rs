@@ -1,6 +1,5 @@
 //! The dead-letter queue: looking into it without taking anything away, and putting messages back.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -79,7 +78,6 @@ impl DeadLetters {
     /// takes them gives them back with [`Self::release`]. Each take counts as a receive of each message.
     pub(crate) async fn take(&self, most: usize, enough: impl Fn(&[Letter]) -> bool) -> Result<Vec<Letter>, Unread> {
         let mut letters: Vec<Letter> = Vec::new();
-        let mut seen = BTreeSet::new();
         while letters.len() < most && !enough(&letters) {
             let left = i32::try_from(most - letters.len()).unwrap_or(BATCH).min(BATCH);
             let call = self.client.receive_message().queue_url(&self.url).max_number_of_messages(left);
@@ -94,8 +92,7 @@ impl DeadLetters {
             if received.is_empty() {
                 break;
             }
-            let received = received.into_iter().filter_map(letter);
-            letters.extend(received.filter(|letter| seen.insert(letter.id.clone())));
+            received.into_iter().filter_map(letter).for_each(|letter| add(&mut letters, letter));
         }
         Ok(letters)
     }
@@ -184,4 +181,31 @@ fn letter(message: Message) -> Option<Letter> {
         handle: message.receipt_handle?,
         body: message.body.unwrap_or_default(),
     })
+}
+
+/// Adds what was received. What has come back meanwhile, since it was out of sight for too long, takes its own place: by its old
+/// handle it may not be deleted, and SQS does not say so.
+fn add(letters: &mut Vec<Letter>, letter: Letter) {
+    match letters.iter_mut().find(|known| known.id == letter.id) {
+        Some(known) => *known = letter,
+        None => letters.push(letter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_received_again_is_known_by_its_new_handle() {
+        let received = |id: &str, handle: &str| {
+            letter(Message::builder().message_id(id).receipt_handle(handle).body("{}").build()).unwrap()
+        };
+        let mut letters = Vec::new();
+        for (id, handle) in [("one", "a"), ("two", "b"), ("one", "c")] {
+            add(&mut letters, received(id, handle));
+        }
+        let handles: Vec<_> = letters.iter().map(|letter| (letter.id.as_str(), letter.handle.as_str())).collect();
+        assert_eq!(handles, [("one", "c"), ("two", "b")]);
+    }
 }
