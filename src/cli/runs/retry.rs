@@ -8,6 +8,7 @@ use crate::aws::codepipeline::Retried;
 use crate::cli::Error;
 use crate::cli::account::AccountArguments;
 use crate::cli::confirm;
+use crate::domain::event::CommitSha;
 use crate::domain::execution::{ActionKind, ExecutionSnapshot, ExecutionStatus};
 use crate::domain::listed::short_id;
 use crate::domain::token::ClientRequestToken;
@@ -87,9 +88,7 @@ impl Arguments {
         let Some(commit) = &snapshot.commit else {
             return Err(Error::Run(format!("{which} has not shown its commit, so nothing can be pinned to it")));
         };
-        let is_source = |action: &&crate::domain::execution::ActionRun| action.kind == ActionKind::Source;
-        let mut actions = snapshot.stages.iter().flat_map(|stage| &stage.actions);
-        let source_action = actions.find(is_source).map(|action| action.name.as_str());
+        let source_action = source_of(snapshot, commit);
         confirm::ask(&format!("Start {} anew on {}?", self.pipeline, commit.short()), self.yes)?;
         // Each time that somebody asks for it is one of its own; the token is for the SDK's repetitions.
         let token = ClientRequestToken::from_queue(format!("pipehook-anew-{:032x}", fastrand::u128(..)));
@@ -113,5 +112,46 @@ impl Arguments {
     ) -> Outcome<'a> {
         let commit = snapshot.commit.as_ref().map(|commit| commit.as_str());
         Outcome { done, pipeline: &self.pipeline, execution, commit, stage }
+    }
+}
+
+/// The source action that has told this commit, or else the only one.
+fn source_of<'a>(snapshot: &'a ExecutionSnapshot, commit: &CommitSha) -> Option<&'a str> {
+    let sources = || {
+        let actions = snapshot.stages.iter().flat_map(|stage| &stage.actions);
+        actions.filter(|action| action.kind == ActionKind::Source)
+    };
+    let told = sources().find(|action| action.source_commit.as_deref() == Some(commit.as_str()));
+    told.or_else(|| sources().next()).map(|action| action.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::execution::{ActionRun, ActionStatus, Ending, Stage, StageStatus};
+
+    #[test]
+    fn the_source_action_is_pinned_that_the_commit_is_from() {
+        let source = |name: &str, sha: &str| ActionRun {
+            source_commit: Some(sha.to_owned()),
+            ..ActionRun::sample("Source", name, ActionKind::Source, ActionStatus::Succeeded)
+        };
+        let (ours, others) = ("a1".repeat(20), "b2".repeat(20));
+        let actions = vec![source("Infra", &others), source("Source", &ours)];
+        let snapshot = ExecutionSnapshot {
+            pipeline: "node-server".to_owned(),
+            id: "x1".to_owned(),
+            status: ExecutionStatus::Failed,
+            status_summary: None,
+            is_rollback: false,
+            commit: CommitSha::parse(&ours),
+            repository: None,
+            stages: vec![Stage { name: "Source".to_owned(), status: StageStatus::Succeeded, actions, attempts: 1 }],
+            waiting: None,
+            newer_waiting: 0,
+            ending: Ending::default(),
+        };
+        assert_eq!(source_of(&snapshot, &CommitSha::parse(&ours).unwrap()), Some("Source"));
+        assert_eq!(source_of(&snapshot, &CommitSha::parse(&others).unwrap()), Some("Infra"));
     }
 }
