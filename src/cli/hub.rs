@@ -12,13 +12,16 @@ use crate::settings::Secret;
 /// Where the tokens of a person are looked for, in the order in which GitHub's own command-line tool does.
 const TOKEN_VARIABLES: [&str; 2] = ["GH_TOKEN", "GITHUB_TOKEN"];
 
+/// GitHub's own API, for who names no other.
+pub(super) const API_OF_GITHUB: &str = "https://api.github.com";
+
 /// Which GitHub. The token is never an argument: arguments show in lists of processes and in the shell's history.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "GitHub (the token comes from GH_TOKEN or GITHUB_TOKEN)")]
 pub(super) struct GitHubArguments {
-    /// The API; of a GitHub Enterprise Server https://HOST/api/v3
-    #[arg(long, env = "GITHUB_API_URL", default_value = "https://api.github.com", value_name = "URL", value_parser = check_api_url)]
-    api_url: String,
+    /// The API; of a GitHub Enterprise Server https://HOST/api/v3. Without it, the deployed configuration's
+    #[arg(long, env = "GITHUB_API_URL", value_name = "URL", value_parser = check_api_url)]
+    api_url: Option<String>,
 }
 
 /// The person's token, where one is set.
@@ -28,20 +31,17 @@ pub(super) fn token_of_person() -> Option<Secret> {
 }
 
 impl GitHubArguments {
-    /// A client with the person's token.
-    ///
-    /// # Errors
-    /// Where no token is set.
-    pub(super) fn open(&self) -> Result<GitHub, Error> {
-        self.open_with(&token_of_person().ok_or(Error::NoGitHubToken)?)
+    /// The API that is named.
+    pub(super) fn api_url(&self) -> Option<&str> {
+        self.api_url.as_deref()
     }
+}
 
-    /// A client with another token, or with an App's credentials.
-    ///
-    /// # Errors
-    /// Where they are none.
-    pub(super) fn open_with(&self, token: &Secret) -> Result<GitHub, Error> {
-        let github = GitHub::new(&self.api_url, Some(token), &Transport::Network, Clock::system());
-        github.map_err(|error| Error::github("use the token", error))
-    }
+/// A client with a token, or with an App's credentials.
+///
+/// # Errors
+/// Where they are none.
+pub(super) fn open(api_url: &str, token: &Secret) -> Result<GitHub, Error> {
+    let github = GitHub::new(api_url, Some(token), &Transport::Network, Clock::system());
+    github.map_err(|error| Error::github("use the token", error))
 }

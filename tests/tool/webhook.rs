@@ -403,6 +403,17 @@ async fn a_token_that_may_not_do_it_hears_what_is_needed() {
     ");
 }
 
+/// A token must not go to another GitHub than its own.
+#[tokio::test]
+async fn without_a_word_the_github_of_the_deployed_configuration_is_asked() {
+    let desk = Desk::new().await;
+    desk.install_hook();
+    let mut status = desk.command(&["webhook", "status", "--repo", sample::REPOSITORY]);
+    status.env_remove("GITHUB_API_URL");
+    let ran = desk.finish(status).await;
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
 #[tokio::test]
 async fn no_network_and_no_account_are_told_apart() {
     let desk = Desk::new().await;

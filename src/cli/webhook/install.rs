@@ -103,7 +103,7 @@ struct Installer<'a> {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Error> {
         let target = self.target.target();
-        let github = target.github()?;
+        let github = target.github().await?;
         let repositories = target.repositories().await?;
         let installer = Installer {
             arguments: self,

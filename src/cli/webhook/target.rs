@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use super::patience::Patience;
 use crate::cli::Error;
 use crate::cli::account::{Account, AccountArguments};
-use crate::cli::hub::GitHubArguments;
+use crate::cli::hub::{self, GitHubArguments};
 use crate::cli::secret::SecretSource;
 use crate::config::Config;
 use crate::domain::event::RepositoryName;
@@ -65,8 +65,20 @@ impl Target {
     }
 
     /// GitHub, with the person's token.
-    pub(super) fn github(&self) -> Result<GitHub, Error> {
-        self.arguments.github.open()
+    pub(super) async fn github(&self) -> Result<GitHub, Error> {
+        let token = hub::token_of_person().ok_or(Error::NoGitHubToken)?;
+        let needs_account = self.arguments.url.is_none() || self.arguments.repositories.is_empty();
+        hub::open(&self.api_url(needs_account).await?, &token)
+    }
+
+    /// The API that is named, or else the deployed configuration's: a token must not go to another GitHub than its own. Where
+    /// nothing else needs the account, it is not asked.
+    async fn api_url(&self, needs_account: bool) -> Result<String, Error> {
+        match self.arguments.github.api_url() {
+            Some(named) => Ok(named.to_owned()),
+            None if needs_account => Ok(self.config().await?.github.api_url.clone()),
+            None => Ok(hub::API_OF_GITHUB.to_owned()),
+        }
     }
 
     /// GitHub, as the App whose credentials are there; without a source, the stack's.
@@ -76,7 +88,8 @@ impl Target {
             None => SecretSource::Ssm(self.account().await?.github_token_parameter()),
         };
         let account = if source.is_in_the_account() { Some(self.account().await?) } else { None };
-        let github = self.arguments.github.open_with(&source.read(account).await?)?;
+        let api_url = self.api_url(account.is_some()).await?;
+        let github = hub::open(&api_url, &source.read(account).await?)?;
         if github.is_app() { Ok(github) } else { Err(Error::NoApp(source.to_string())) }
     }
 
