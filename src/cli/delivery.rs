@@ -6,7 +6,9 @@ use std::path::Path;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Error;
 use crate::webhook::{delivery_id, is_event_name, payload_of};
@@ -53,7 +55,7 @@ impl Delivery {
             if json["requestContext"].is_object() {
                 (of_lambda(&bytes)?, None)
             } else if json["request"]["payload"].is_object() {
-                (of_github(&json["request"])?, json["event"].as_str().map(str::to_owned))
+                (of_github(&bytes, &json["request"])?, json["event"].as_str().map(str::to_owned))
             } else {
                 (Request::new(Bytes::from(bytes)), None)
             }
@@ -121,8 +123,22 @@ fn of_lambda(event: &[u8]) -> Result<Request<Bytes>, String> {
     Ok(delivery)
 }
 
-/// What GitHub's API tells of a delivery. The payload is there as JSON, so that its bytes are not the ones that were signed.
-fn of_github(request: &Value) -> Result<Request<Bytes>, String> {
+/// What GitHub's API tells of a delivery, with the payload as it stands there: the same push is known by its bytes, and a key
+/// in another place makes others of them.
+#[derive(Deserialize)]
+struct Told<'a> {
+    #[serde(borrow)]
+    request: ToldRequest<'a>,
+}
+
+#[derive(Deserialize)]
+struct ToldRequest<'a> {
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+fn of_github(told: &[u8], request: &Value) -> Result<Request<Bytes>, String> {
+    let told: Told<'_> = serde_json::from_slice(told).map_err(|error| error.to_string())?;
     let mut headers = HeaderMap::new();
     for (name, value) in request["headers"].as_object().into_iter().flatten() {
         let wrong = || format!("the header {name} is none that HTTP takes");
@@ -131,7 +147,23 @@ fn of_github(request: &Value) -> Result<Request<Bytes>, String> {
         headers.insert(name, HeaderValue::from_str(value).map_err(|_| wrong())?);
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let mut delivery = Request::new(Bytes::from(request["payload"].to_string()));
+    let mut delivery = Request::new(Bytes::copy_from_slice(told.request.payload.get().as_bytes()));
     *delivery.headers_mut() = headers;
     Ok(delivery)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_githubs_api_tells_is_sent_as_it_stands_there() {
+        let payload =
+            r#"{"ref":"refs/heads/main","after":"a1","before":"b2","pusher":{"name":"octocat","email":null}}"#;
+        let told = format!(
+            r#"{{"id":2,"guid":"0b989ba4","event":"push","request":{{"headers":{{"X-GitHub-Event":"push"}},"payload":{payload}}}}}"#
+        );
+        let delivery = Delivery::parse(told.into_bytes(), None).unwrap();
+        assert_eq!(delivery.0.body(), payload.as_bytes());
+    }
 }
