@@ -74,6 +74,12 @@ impl DeadLetters {
         Ok(count.parse().unwrap_or_default())
     }
 
+    /// About how many somebody has taken out of sight, for a minute at most where that was this tool.
+    pub(crate) async fn in_flight(&self) -> Result<u64, Unread> {
+        let count = self.attribute(&self.url, QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await?;
+        Ok(count.parse().unwrap_or_default())
+    }
+
     /// Takes messages, at most `most`, out of sight, until `enough` says that those that are needed are among them. Whoever
     /// takes them gives them back with [`Self::release`]. Each take counts as a receive of each message.
     pub(crate) async fn take(&self, most: usize, enough: impl Fn(&[Letter]) -> bool) -> Result<Vec<Letter>, Unread> {

@@ -71,6 +71,20 @@ async fn an_empty_queue_says_so() {
 }
 
 #[tokio::test]
+async fn what_somebody_looks_at_is_not_taken_for_nothing() {
+    let desk = given_up().await;
+    desk.scene.local.world().faults().add("sqs", "ChangeMessageVisibility", When::Always, Fault::AccessDenied);
+    assert_eq!(desk.run(&["dlq", "list"]).await.code, 0);
+    insta::assert_snapshot!(desk.run(&["dlq", "redrive", "--all", "--yes"]).await, @"
+    --- standard error
+    pipehook: 2 messages of the dead-letter queue are looked at by somebody just now, and can't be moved: try again in a minute
+    --- exit code 1
+    ");
+    desk.scene.wait(Duration::from_secs(61));
+    assert_eq!(desk.run(&["dlq", "list", "--json"]).await.code, 0, "it comes back by itself");
+}
+
+#[tokio::test]
 async fn what_lies_there_is_listed_with_its_reason_and_stays() {
     let desk = given_up().await;
     let before = ids(&desk);
