@@ -12,9 +12,6 @@ use crate::settings::Secret;
 /// Where the tokens of a person are looked for, in the order in which GitHub's own command-line tool does.
 const TOKEN_VARIABLES: [&str; 2] = ["GH_TOKEN", "GITHUB_TOKEN"];
 
-/// GitHub's own API, for who names no other.
-pub(super) const API_OF_GITHUB: &str = "https://api.github.com";
-
 /// Which GitHub. The token is never an argument: arguments show in lists of processes and in the shell's history.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "GitHub (the token comes from GH_TOKEN or GITHUB_TOKEN)")]

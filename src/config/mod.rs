@@ -10,6 +10,9 @@ use http::Uri;
 
 use crate::domain::route::RouteTable;
 
+/// GitHub's own API.
+pub(crate) const API_OF_GITHUB: &str = "https://api.github.com";
+
 /// A configuration that was checked.
 #[derive(Clone, Debug)]
 pub struct Config {

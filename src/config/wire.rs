@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Config, ConfigError, GitHubConfig, ReportAs, check_api_url};
+use super::{API_OF_GITHUB, Config, ConfigError, GitHubConfig, ReportAs, check_api_url};
 use crate::domain::event::RepositoryName;
 use crate::domain::report::RunOptions;
 use crate::domain::report::State;
@@ -90,7 +90,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 fn resolve(file: File) -> Result<Config, Mistake> {
     let api_url = match &file.github.api_url {
         Some(url) => check_api_url(url.get_ref()).map_err(|problem| (url.span(), problem))?,
-        None => "https://api.github.com".to_owned(),
+        None => API_OF_GITHUB.to_owned(),
     };
     let report = match file.github.report.as_ref().map(|report| (report.get_ref().as_str(), report.span())) {
         None | Some(("statuses", _)) => ReportAs::Statuses,

@@ -9,7 +9,7 @@ use crate::cli::Error;
 use crate::cli::account::{Account, AccountArguments};
 use crate::cli::hub::{self, GitHubArguments};
 use crate::cli::secret::SecretSource;
-use crate::config::Config;
+use crate::config::{API_OF_GITHUB, Config};
 use crate::domain::event::RepositoryName;
 use crate::domain::route::PullRequests;
 use crate::github::{GitHub, Hook};
@@ -77,7 +77,7 @@ impl Target {
         match self.arguments.github.api_url() {
             Some(named) => Ok(named.to_owned()),
             None if needs_account => Ok(self.config().await?.github.api_url.clone()),
-            None => Ok(hub::API_OF_GITHUB.to_owned()),
+            None => Ok(API_OF_GITHUB.to_owned()),
         }
     }
 
