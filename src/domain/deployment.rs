@@ -89,6 +89,9 @@ fn of_stage(snapshot: &ExecutionSnapshot, stage: &Stage) -> (DeploymentState, St
         StageStatus::Stopped | StageStatus::Cancelled if snapshot.status == ExecutionStatus::Superseded => {
             (DeploymentState::Inactive, text::superseded(snapshot.ending.superseded_by.as_ref()))
         }
+        StageStatus::Stopped | StageStatus::Cancelled if snapshot.status == ExecutionStatus::Cancelled => {
+            (DeploymentState::Error, text::cancelled())
+        }
         StageStatus::Stopped | StageStatus::Cancelled => {
             (DeploymentState::Error, text::stopped(snapshot.ending.stop_reason.as_deref()))
         }
@@ -141,6 +144,15 @@ mod tests {
 
     fn shown(progress: Progress, status: StageStatus, execution: ExecutionStatus) -> Option<(DeploymentState, String)> {
         report(vec![stage(progress, status)], execution).map(|report| (report.state, report.url.unwrap_or_default()))
+    }
+
+    #[test]
+    fn why_it_came_to_no_end_is_said() {
+        let said = |status, execution| {
+            report(vec![stage(Progress::Rolling { lifecycle: None }, status)], execution).unwrap().description
+        };
+        assert_eq!(said(StageStatus::Stopped, ExecutionStatus::Stopped), "Stopped");
+        assert_eq!(said(StageStatus::Cancelled, ExecutionStatus::Cancelled), "Cancelled: the pipeline was changed");
     }
 
     #[test]

@@ -43,9 +43,14 @@ pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
 }
 
 /// Whether the pipeline's definition has to be read too, where there is no view of it, or none that may be read: it alone
-/// tells then whether the stage in which an execution was stopped had anything left to do.
+/// tells then whether the stage in which an execution was stopped had anything left to do, and in PARALLEL mode which stages were
+/// skipped.
 pub fn needs_definition(head: &ExecutionHead) -> bool {
-    matches!(head.status, ExecutionStatus::Stopped | ExecutionStatus::Cancelled)
+    match head.status {
+        ExecutionStatus::Stopped | ExecutionStatus::Cancelled => true,
+        ExecutionStatus::Succeeded => head.is_parallel && !head.is_rollback,
+        _ => false,
+    }
 }
 
 /// Whether the list of executions has to be read too, for how many newer ones wait for the approval. In PARALLEL mode none

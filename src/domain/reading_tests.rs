@@ -285,6 +285,10 @@ fn the_definition_is_read_of_an_execution_that_was_stopped_where_no_view_tells()
     let of = |status| needs_definition(&head(status));
     assert!(of(ExecutionStatus::Stopped) && of(ExecutionStatus::Cancelled));
     assert!(!of(ExecutionStatus::InProgress) && !of(ExecutionStatus::Failed), "its actions tell");
+    assert!(!of(ExecutionStatus::Succeeded), "the pipeline's view tells which stages were skipped");
+    let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::Succeeded) };
+    assert!(needs_definition(&parallel));
+    assert!(!needs_definition(&ExecutionHead { is_rollback: true, ..parallel }), "a rollback runs one stage");
 }
 
 #[test]
