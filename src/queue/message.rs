@@ -142,7 +142,7 @@ pub struct Follow {
     /// The mark of the push that started the execution; `None` for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<String>,
-    /// When following began, in milliseconds since the epoch.
+    /// When following began, in milliseconds since the epoch; where something was told that may get there late, when it has.
     pub since: u64,
     /// How many wake-ups of the chain were before this one.
     #[serde(default)]

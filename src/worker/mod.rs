@@ -262,8 +262,14 @@ impl Worker {
             return Err(());
         };
         tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
-        if let Job::Follow(job) = job.as_mut() {
-            job.nth = job.nth.saturating_add(1);
+        match job.as_mut() {
+            // It is for a look after all that was sent has got there. So it is none of the doubles of a chain that began and
+            // came to its end before that.
+            Job::Follow(job) if cause.is_uncertain() => {
+                (job.since, job.nth) = (job.since.max((self.clock.now() + wait).as_millis()), 0);
+            }
+            Job::Follow(job) => job.nth = job.nth.saturating_add(1),
+            _ => {}
         }
         let message = Message { delivery, first_sent, retry: Some(retry), job: *job };
         self.queue.send(&message, wait).await.map_err(|error| {

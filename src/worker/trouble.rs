@@ -54,6 +54,11 @@ impl Cause {
             _ => None,
         }
     }
+
+    /// Whether something that was sent to GitHub may still get there.
+    pub(super) fn is_uncertain(&self) -> bool {
+        matches!(self, Self::GitHub(GitHubError::Uncertain(_)) | Self::OutOfTime)
+    }
 }
 
 /// A job that was not done.
@@ -101,7 +106,7 @@ pub(super) fn next_try(
         }
         // A status that was cut off in the middle may get there until GitHub itself gives the request up. Only a look
         // after that sees whether it covered something.
-        Cause::GitHub(GitHubError::Uncertain(_)) | Cause::OutOfTime => Some((retry, backoff.max(AFTER_UNCERTAIN))),
+        cause if cause.is_uncertain() => Some((retry, backoff.max(AFTER_UNCERTAIN))),
         _ => Some((retry, backoff)),
     }
 }
