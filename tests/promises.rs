@@ -512,6 +512,34 @@ async fn a_status_that_lands_late_does_not_stay() {
     }
 }
 
+/// Promise 4: not even where the run has been adopted meanwhile, and whoever did that has told its end.
+#[tokio::test]
+async fn a_status_that_lands_behind_an_adopted_end_does_not_stay() {
+    let scene = Scene::new().await;
+    let late = Fault::LandsLate(Duration::from_secs(14));
+    scene.local.world().faults().add("github", "POST /repos/{owner}/{repo}/statuses/{sha}", When::Nth(1), late);
+    let soon_over = Script::new().on("Source", "Source", Outcome::succeed(1)).on(
+        "Build",
+        "Build",
+        Outcome::fail(8, "JobFailed", "exit status 1"),
+    );
+    scene.local.world().pipelines().script(sample::PIPELINE, soon_over);
+    // Of all events the one comes that has the run adopted: the others would have it looked at once more.
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = scene.push("Say hello").await;
+    scene.run_for(Duration::from_secs(1)).await;
+    let started = serde_json::json!({
+        "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
+        "detail": { "pipeline": sample::PIPELINE, "execution-id": scene.newest_execution(), "state": "STARTED" },
+    });
+    let now = scene.now();
+    scene.local.world().queues().inject(now, QUEUE, &started.to_string());
+    scene.run_for(Duration::from_secs(12)).await;
+    assert!(scene.shows(&sha).contains("failure: Build failed"), "{}", scene.shows(&sha));
+    scene.run().await;
+    scene.assert_truth();
+}
+
 /// Promise 4: events are hints.
 #[tokio::test]
 async fn events_that_are_lost_late_or_doubled_change_nothing() {

@@ -142,7 +142,7 @@ pub struct Follow {
     /// The mark of the push that started the execution; `None` for an adopted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<String>,
-    /// When following began, in milliseconds since the epoch; where something was told that may get there late, when it has.
+    /// When following began, in milliseconds since the epoch.
     pub since: u64,
     /// How many wake-ups of the chain were before this one.
     #[serde(default)]
@@ -156,6 +156,11 @@ impl Follow {
     /// number.
     pub fn place(&self) -> (u64, u32) {
         (self.since, self.nth)
+    }
+
+    /// Makes it the first of a chain that begins then, in the order and in how soon it looks again.
+    pub fn begin_anew(&mut self, at: Timestamp) {
+        (self.since, self.nth) = (self.since.max(at.as_millis()), 0);
     }
 }
 

@@ -215,6 +215,20 @@ mod tests {
         assert!(is_over(&doubles, &knowing_more(nth(6))));
     }
 
+    /// What it has sent may come after all that the other chain has told.
+    #[test]
+    fn a_wake_up_that_begins_anew_is_over_for_no_chain_that_began_before() {
+        let doubles = Doubles::default();
+        let mut uncertain = nth(3);
+        let other = Follow { since: uncertain.since + 5_000, ..nth(9) };
+        doubles.note(Turn::of_wake_up(&other));
+        assert!(is_over(&doubles, &uncertain));
+        uncertain.begin_anew(Timestamp::from_millis(other.since + 1));
+        assert!(!is_over(&doubles, &uncertain));
+        doubles.note(Turn::of_wake_up(&uncertain));
+        assert!(is_over(&doubles, &other), "it looks now");
+    }
+
     #[test]
     fn a_process_that_lives_long_forgets() {
         let doubles = Doubles::default();

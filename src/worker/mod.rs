@@ -40,7 +40,7 @@ use crate::reader::{Extras, Reader};
 use crate::settings::{Secret, SettingsStore};
 use doubles::{Doubles, Envelope, Turn, take_place};
 use follow::Run;
-use trouble::{Cause, Trouble, next_try, since_put_back};
+use trouble::{AFTER_UNCERTAIN, Cause, Trouble, next_try, since_put_back};
 
 /// Kept of an invocation's time, up to a quarter of it, for sending what is left to do as a message.
 const RESERVE: Duration = Duration::from_secs(4);
@@ -244,7 +244,7 @@ impl Worker {
         let Message { delivery, first_sent, retry: earlier, job } = message;
         let Trouble { cause, again } = trouble;
         let pipeline = job.pipeline();
-        let Some(mut job) = again else {
+        let Some(job) = again else {
             tracing::error!(delivery, pipeline, %cause, "the message can't be done; it goes to the dead-letter queue");
             return Err(());
         };
@@ -262,20 +262,24 @@ impl Worker {
             return Err(());
         };
         tracing::warn!(delivery, pipeline = job.pipeline(), %cause, tries = retry.tries, again_in_s = wait.as_secs(), "not done");
-        match job.as_mut() {
-            // It is for a look after all that was sent has got there. So it is none of the doubles of a chain that began and
-            // came to its end before that.
-            Job::Follow(job) if cause.is_uncertain() => {
-                (job.since, job.nth) = (job.since.max((self.clock.now() + wait).as_millis()), 0);
-            }
-            Job::Follow(job) => job.nth = job.nth.saturating_add(1),
-            _ => {}
+        let mut message = Message { delivery, first_sent, retry: Some(retry), job: *job };
+        if let Job::Follow(job) = &mut message.job {
+            job.nth = job.nth.saturating_add(1);
         }
-        let message = Message { delivery, first_sent, retry: Some(retry), job: *job };
+        let turn = Turn::of(&message, false);
+        if let Job::Follow(job) = &mut message.job
+            && cause.is_uncertain()
+        {
+            // Who begins before all that was sent has got there may come to an end before that, too. So this is no double of
+            // theirs, but begins anew; nor are they of this one until it looks.
+            job.begin_anew(self.clock.now() + AFTER_UNCERTAIN);
+        }
         self.queue.send(&message, wait).await.map_err(|error| {
             tracing::error!(delivery = message.delivery, %error, "a message that failed can't be sent again");
         })?;
-        self.note_sent(&message);
+        if let Some(turn) = turn {
+            self.doubles.note(turn);
+        }
         Ok(())
     }
 

@@ -22,7 +22,7 @@ const NOT_TAKEN_FOR: Duration = Duration::from_secs(10 * 60);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
 
 /// GitHub cuts a request off after 10 s; what was sent has got there by then, or never will.
-const AFTER_UNCERTAIN: Duration = Duration::from_secs(15);
+pub(super) const AFTER_UNCERTAIN: Duration = Duration::from_secs(15);
 
 /// Why a job could not be done.
 #[derive(Debug, thiserror::Error)]
