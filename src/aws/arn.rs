@@ -10,7 +10,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_names_an_account_unless_all_have_it_in_common() {
+    fn what_names_no_account_has_none() {
         assert_eq!(account("arn:aws:iam::111122223333:role/deploy"), Some("111122223333"));
         assert_eq!(account("arn:aws:s3:::bucket"), None);
         assert_eq!(account("node-server"), None);

@@ -166,7 +166,7 @@ pub struct Press {
 }
 
 impl Press {
-    /// The branch that it is taken to be about.
+    /// The suite's branch, or the default one where GitHub tells none.
     pub fn branch(&self) -> &str {
         self.head_branch.as_deref().unwrap_or(&self.default_branch)
     }

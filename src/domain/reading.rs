@@ -210,13 +210,17 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
 }
 
 /// A stage may fail by its condition, after all of its actions have succeeded. The rollback that begins then takes its place
-/// in the pipeline's view, so that nothing but the failure of the execution tells.
+/// in the pipeline's view, so that nothing but the failure of the execution tells. A newer execution has been in the stage before,
+/// too; then nobody knows whether this one has failed here or in front of the next stage.
 fn fail_by_condition(head: &ExecutionHead, stages: &mut [Stage], views: &[StageView]) {
     let has_failed = stages.iter().any(|stage| stage.status == StageStatus::Failed);
-    let Some(last) = stages.last_mut().filter(|_| head.status == ExecutionStatus::Failed && !has_failed) else {
-        return;
-    };
-    if views.iter().any(|view| view.name == last.name && view.status.is_none()) {
+    let is_anothers = |stage: &Stage| views.iter().any(|view| view.name == stage.name && view.status.is_none());
+    if let [.., before, last] = stages
+        && head.status == ExecutionStatus::Failed
+        && !has_failed
+        && is_anothers(last)
+        && !is_anothers(before)
+    {
         last.status = StageStatus::Failed;
     }
 }

@@ -236,6 +236,13 @@ fn a_stage_whose_actions_have_succeeded_may_have_failed_by_its_condition() {
     let told = [view("Source", StageStatus::Succeeded), view("Staging", StageStatus::Failed)];
     assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &told)), "Source Succeeded, Staging Failed");
     assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Staging Succeeded");
+    let of_newer = |name: &str| StageView { status: None, ..view(name, StageStatus::InProgress) };
+    let newer = [of_newer("Source"), of_newer("Staging")];
+    assert_eq!(
+        stages(&assemble(ExecutionStatus::Failed, &actions, &newer)),
+        "Source Succeeded, Staging Succeeded",
+        "it may have failed in front of the next stage"
+    );
     // What failed in front of its first action is a stage of its own.
     let in_front = [view("Source", StageStatus::Succeeded), view("Staging", StageStatus::Failed)];
     assert_eq!(

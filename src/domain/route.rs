@@ -164,7 +164,8 @@ pub struct RouteTable(pub Vec<Route>);
 
 impl RouteTable {
     /// What the event starts. Each pipeline is decided once: the first route that starts it wins, then the first that
-    /// skips it. Where nothing is started or skipped, the one decision says why.
+    /// skips it. For a press, routes that take its branch come before the others. Where nothing is started or skipped, the one
+    /// decision says why.
     pub fn plan(&self, event: &Event) -> Vec<Decision> {
         let repository = match event.kind.repository() {
             Ok(repository) => repository,
@@ -174,7 +175,8 @@ impl RouteTable {
         let mut reasons: Vec<Reason> = Vec::new();
         let mut routes: Vec<&Route> = self.0.iter().filter(|route| route.repository == *repository).collect();
         if let EventKind::Press(press) = &event.kind {
-            // Of several to one pipeline, the one that takes the branch has started what was pressed.
+            // A check run does not tell which route has started it. Of several to one pipeline, most likely the one that takes
+            // the branch has.
             routes.sort_by_key(|route| !route.takes_branch(press.branch(), &press.default_branch));
         }
         for route in routes {

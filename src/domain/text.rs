@@ -16,10 +16,6 @@ use super::time::Timestamp;
 /// the stricter count is kept.
 const MAX_DESCRIPTION: usize = 140;
 
-/// The last character that GitHub takes in the description of a status: "description doesn't accept 4-byte Unicode", it
-/// says of an emoji, with 422.
-const LAST_TAKEN: char = '\u{ffff}';
-
 /// Cuts a text so that GitHub takes it as a description: one line, whole graphemes, none that it refuses, an ellipsis where
 /// something is missing at the end.
 pub fn clip(text: &str) -> String {
@@ -47,10 +43,11 @@ fn clip_to(text: &str, longest: usize) -> String {
     clipped + "…"
 }
 
-/// A text as one line, without what GitHub does not take of it.
+/// A text as one line, without what GitHub does not take in a description: it answers an emoji with 422, "description doesn't
+/// accept 4-byte Unicode".
 fn taken(text: &str) -> String {
-    let is_taken = |grapheme: &&str| grapheme.chars().all(|c| c <= LAST_TAKEN);
-    one_line(&one_line(text).graphemes(true).filter(is_taken).collect::<String>())
+    let is_taken = |grapheme: &&str| grapheme.chars().all(|c| c.len_utf8() < 4);
+    one_line(&text.graphemes(true).filter(is_taken).collect::<String>())
 }
 
 /// `40 s`, `4 m 12 s`, `1 h 3 m`.
@@ -120,7 +117,7 @@ fn rollout_to_tell(stage: &Stage) -> Option<&Rollout> {
 /// What a deploy that is not ECS's own, such as CodeDeploy's, says of itself: more is not known of it.
 fn told_of_deploy(action: &ActionRun) -> Option<&str> {
     let is_told = action.kind == ActionKind::Deploy && action.rollout().is_none();
-    action.summary.as_deref().map(str::trim).filter(|told| is_told && !told.is_empty())
+    action.summary.as_deref().map(str::trim).filter(|told| is_told && !taken(told).is_empty())
 }
 
 /// Before how long something has gone on in a description.

@@ -45,8 +45,8 @@ pub fn next_wake(snapshot: &ExecutionSnapshot, age: Duration) -> Wake {
     if let Some(first) = deploys.next() {
         // What has been rolled back stays so, however long CodePipeline goes on to wait for it. Behind one that runs, the next
         // deploy may begin at any moment.
-        let all_are = is_rolled_back(first) && deploys.all(is_rolled_back);
-        return Wake::After(if all_are { by_age(age).max(MINUTE) } else { by_age(age).min(DEPLOY) });
+        let all_rolled_back = is_rolled_back(first) && deploys.all(is_rolled_back);
+        return Wake::After(if all_rolled_back { by_age(age).max(MINUTE) } else { by_age(age).min(DEPLOY) });
     }
     let held = matches!(&snapshot.waiting, Some((_, Wait::Held(_))));
     if held || (!running.is_empty() && running.iter().all(|stage| stage.waits_for_approval())) {

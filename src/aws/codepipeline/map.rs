@@ -39,18 +39,19 @@ pub(super) fn execution_status(status: PipelineExecutionStatus) -> ExecutionStat
     }
 }
 
-/// The actions of an execution. Source actions run in the pipeline's own region only; what is done in another can't be asked
-/// for in this one, where something else may have its name.
-pub(super) fn actions(details: Vec<ActionExecutionDetail>) -> Vec<ActionRun> {
+/// The actions of an execution. What is done in another region can't be asked for in this one, where something else may have its
+/// name. Source actions run in the pipeline's own region only, which is `here` where there are none.
+pub(super) fn actions(details: Vec<ActionExecutionDetail>, here: Option<&str>) -> Vec<ActionRun> {
     let region_of = |detail: &ActionExecutionDetail| detail.input.as_ref().and_then(|input| input.region.clone());
     let category =
         |detail: &ActionExecutionDetail| Some(detail.input.as_ref()?.action_type_id.as_ref()?.category.clone());
     let source = details.iter().find(|detail| category(detail) == Some(ActionCategory::Source));
-    let home = source.and_then(region_of);
+    let home = source.and_then(region_of).or_else(|| here.map(str::to_owned));
     let mapped = details.into_iter().filter_map(|detail| {
         let is_elsewhere = home.is_some() && region_of(&detail).is_some_and(|region| Some(region) != home);
-        let action = action(detail)?;
-        Some(ActionRun { place: action.place.clone().filter(|_| !is_elsewhere), ..action })
+        let mut action = action(detail)?;
+        action.place.take_if(|_| is_elsewhere);
+        Some(action)
     });
     mapped.collect()
 }
@@ -200,7 +201,7 @@ mod tests {
     /// Where a deploy is done beside a source, as far as that can be asked for here.
     fn place(source: Option<&str>, deploy: Option<&str>, role: Option<&str>) -> Option<Place> {
         let source = listed(ActionCategory::Source, "CodeStarSourceConnection", source, None);
-        actions(vec![listed(ActionCategory::Deploy, "ECS", deploy, role), source])[0].place.clone()
+        actions(vec![listed(ActionCategory::Deploy, "ECS", deploy, role), source], None)[0].place.clone()
     }
 
     /// A service of the same name here would be taken for it.
@@ -211,6 +212,9 @@ mod tests {
         assert_eq!(place(Some("eu-west-1"), None, None), here(), "it is the pipeline's own where none is named");
         assert_eq!(place(Some("eu-west-1"), Some("us-east-1"), None), None);
         assert_eq!(place(None, Some("us-east-1"), None), here(), "nothing tells which region is the pipeline's");
+        let rolls_back = || vec![listed(ActionCategory::Deploy, "ECS", Some("us-east-1"), None)];
+        assert_eq!(actions(rolls_back(), Some("eu-west-1"))[0].place, None, "a rollback runs no source action");
+        assert_eq!(actions(rolls_back(), Some("us-east-1"))[0].place, here());
     }
 
     #[test]

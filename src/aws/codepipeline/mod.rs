@@ -247,7 +247,7 @@ impl CodePipeline {
                 break;
             }
         }
-        Ok(actions(found))
+        Ok(actions(found, self.client.config().region().map(|region| region.as_ref())))
     }
 
     /// The stages as the pipeline's definition has them, of which no execution is shown.

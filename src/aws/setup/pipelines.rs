@@ -7,6 +7,7 @@ use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::types::{ActionCategory, ActionDeclaration, PipelineType};
 
 use super::found;
+use crate::aws::arn;
 use crate::aws::unread::{Unread, sort};
 
 /// A pipeline, as far as a route can be wrong about it.
@@ -52,7 +53,8 @@ pub(crate) async fn pipeline(sdk_config: &SdkConfig, name: &str) -> Result<Optio
         action.action_type_id.as_ref().is_some_and(|kind| kind.category == *category)
     };
     let here = sdk_config.region().map(|region| region.as_ref());
-    let services = actions().filter_map(|action| service(action, here));
+    let account = arn::account(declared.role_arn());
+    let services = actions().filter_map(|action| service(action, here, account));
     let variable = |variable: &aws_sdk_codepipeline::types::PipelineVariableDeclaration| {
         (variable.name.clone(), variable.default_value.is_some())
     };
@@ -68,10 +70,10 @@ pub(crate) async fn pipeline(sdk_config: &SdkConfig, name: &str) -> Result<Optio
 }
 
 /// The service that an action deploys to: cluster and name. `None` where that can't be known, or not be asked for: another
-/// region's may have the name of one that is here, an action with a role of its own may deploy to another account, and what
-/// holds a variable is known only once the pipeline runs.
-fn service(action: &ActionDeclaration, here: Option<&str>) -> Option<(String, String)> {
-    let is_elsewhere = action.role_arn.is_some() || action.region.as_deref().is_some_and(|region| Some(region) != here);
+/// region's or account's may have the name of one that is here, and what holds a variable is known only once the pipeline runs.
+fn service(action: &ActionDeclaration, here: Option<&str>, account: Option<&str>) -> Option<(String, String)> {
+    let is_of_another = action.role_arn().and_then(arn::account).is_some_and(|other| Some(other) != account);
+    let is_elsewhere = is_of_another || action.region().is_some_and(|region| Some(region) != here);
     let settings = action.configuration.as_ref().filter(|_| provider(action) == "ECS" && !is_elsewhere)?;
     let setting = |key: &str| settings.get(key).filter(|value| !value.contains("#{")).cloned();
     Some((setting("ClusterName")?, setting("ServiceName")?))
@@ -126,12 +128,13 @@ mod tests {
                 .configuration("ServiceName", service_name)
                 .set_region(region.map(str::to_owned))
                 .set_role_arn(role.map(str::to_owned));
-            service(&action.build().unwrap(), Some("eu-west-1"))
+            service(&action.build().unwrap(), Some("eu-west-1"), Some("111122223333"))
         };
         let found = Some(("main".to_owned(), "node-server".to_owned()));
         assert_eq!(deploy("node-server", None, None), found);
         assert_eq!(deploy("node-server", Some("eu-west-1"), None), found);
         assert_eq!(deploy("node-server", Some("us-east-1"), None), None);
+        assert_eq!(deploy("node-server", None, Some("arn:aws:iam::111122223333:role/deploy")), found);
         assert_eq!(deploy("node-server", None, Some("arn:aws:iam::444455556666:role/deploy")), None);
         assert_eq!(deploy("#{variables.SERVICE}", None, None), None);
     }
