@@ -16,7 +16,8 @@ const TOKEN_VARIABLES: [&str; 2] = ["GH_TOKEN", "GITHUB_TOKEN"];
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "GitHub (the token comes from GH_TOKEN or GITHUB_TOKEN)")]
 pub(super) struct GitHubArguments {
-    /// The API; of a GitHub Enterprise Server https://HOST/api/v3. Without it, the deployed configuration's
+    /// The API; of a GitHub Enterprise Server https://HOST/api/v3. Without it, the deployed configuration's, or
+    /// GitHub's own where the account is not asked for anything
     #[arg(long, env = "GITHUB_API_URL", value_name = "URL", value_parser = check_api_url)]
     api_url: Option<String>,
 }

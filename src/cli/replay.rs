@@ -41,9 +41,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
     after_help = "Examples:\n  pipehook replay push.json --url http://127.0.0.1:4011/ --secret-from env:SECRET\n  \
                   pipehook replay push.json\n  pipehook replay push.json --form --event push --json\n  \
                   gh api repos/OWNER/NAME/hooks/1/deliveries/2 | pipehook replay -\n\n\
-                  The same push starts its pipelines once, however often and under whichever id it is delivered: by its \
-                  bytes. What GitHub's API tells of a delivery may be others than it has sent, and `pipehook webhook \
-                  redeliver` is surer.\n\
+                  The same push starts its pipelines once, however often and under whichever id it is delivered. It is known by \
+                  the bytes of its payload; those that GitHub's API shows may differ from those that were sent, so that \
+                  `pipehook webhook redeliver` is surer.\n\
                   Exits with 0 where the webhook has accepted it, and with 1 where it has not."
 )]
 pub(super) struct Arguments {

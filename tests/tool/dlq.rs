@@ -75,13 +75,18 @@ async fn what_somebody_looks_at_is_not_taken_for_nothing() {
     let desk = given_up().await;
     desk.scene.local.world().faults().add("sqs", "ChangeMessageVisibility", When::Always, Fault::AccessDenied);
     assert_eq!(desk.run(&["dlq", "list"]).await.code, 0);
-    insta::assert_snapshot!(desk.run(&["dlq", "redrive", "--all", "--yes"]).await, @"
-    --- standard error
-    pipehook: 2 messages of the dead-letter queue are looked at by somebody just now, and can't be moved: try again in a minute
-    --- exit code 1
-    ");
+    for command in [&["dlq", "list"][..], &["dlq", "redrive", "--all", "--yes"]] {
+        let ran = desk.run(command).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(ran, @"
+            --- standard error
+            pipehook: somebody looks at what is in the dead-letter queue just now (2): try again in a minute
+            --- exit code 1
+            ");
+        }
+    }
     desk.scene.wait(Duration::from_secs(61));
-    assert_eq!(desk.run(&["dlq", "list", "--json"]).await.code, 0, "it comes back by itself");
+    assert_eq!(ids(&desk).len(), 2, "they come back by themselves");
 }
 
 #[tokio::test]

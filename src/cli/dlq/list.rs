@@ -47,6 +47,9 @@ impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Error> {
         let dead = Dead::open(&self.account).await?;
         let letters = dead.look(usize::from(self.limit)).await?;
+        if letters.is_empty() {
+            dead.none_in_flight().await?;
+        }
         let left = match letters.len() < usize::from(self.limit) {
             true => 0,
             false => {

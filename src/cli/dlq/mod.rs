@@ -78,6 +78,20 @@ impl Dead {
         Ok(letters)
     }
 
+    /// Holds that a queue of which nothing can be had is empty: somebody may look at what is there.
+    ///
+    /// # Errors
+    /// Where somebody does.
+    async fn none_in_flight(&self) -> Result<(), Error> {
+        let in_flight = self.letters.in_flight().await;
+        match in_flight.map_err(|unread| Error::aws("count the dead-letter queue", unread))? {
+            0 => Ok(()),
+            taken => Err(Error::Run(format!(
+                "somebody looks at what is in the dead-letter queue just now ({taken}): try again in a minute"
+            ))),
+        }
+    }
+
     async fn take(&self, most: usize, enough: impl Fn(&[Letter]) -> bool) -> Result<Vec<Letter>, Error> {
         let taken = self.letters.take(most, enough).await;
         taken.map_err(|unread| Error::aws("read the dead-letter queue", unread))

@@ -80,14 +80,7 @@ impl Arguments {
         let count = dead.letters.count().await;
         let count = count.map_err(|unread| Error::aws("count the dead-letter queue", unread))?;
         if count == 0 {
-            let in_flight = dead.letters.in_flight().await;
-            return match in_flight.map_err(|unread| Error::aws("count the dead-letter queue", unread))? {
-                0 => Ok(0),
-                taken => Err(Error::Run(format!(
-                    "{} looked at by somebody just now, and can't be moved: try again in a minute",
-                    messages(taken, "of the dead-letter queue is", "of the dead-letter queue are")
-                ))),
-            };
+            return dead.none_in_flight().await.map(|()| 0);
         }
         confirm::ask(&format!("Redrive {}?", messages(count, "", "").trim_end()), self.yes)?;
         let started = dead.letters.start_move().await;

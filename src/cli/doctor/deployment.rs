@@ -96,7 +96,11 @@ fn unread_stack(link: &str, error: &Error, account: &Account) -> Finding {
         // CloudFormation's own word for it.
         Error::Aws { cause, .. } if cause.contains("does not exist") => {
             let problem = format!("there is none of this name in {}", account.region());
-            Finding::wrong(link, problem, "`sam deploy` makes it; --stack or --region names another one")
+            Finding::wrong(
+                link,
+                problem,
+                "`sam deploy --parameter-overrides Repository=OWNER/NAME` makes it; --stack or --region names another one",
+            )
         }
         Error::Aws { cause, .. } => Finding::unread(link, Unread::ForGood(cause.clone())),
         other => Finding::wrong(link, other.to_string(), ""),

@@ -115,7 +115,7 @@ impl Arguments {
     }
 }
 
-/// The source action that has told this commit, or else the only one.
+/// The source action that has told this commit, or else the first one.
 fn source_of<'a>(snapshot: &'a ExecutionSnapshot, commit: &CommitSha) -> Option<&'a str> {
     let sources = || {
         let actions = snapshot.stages.iter().flat_map(|stage| &stage.actions);

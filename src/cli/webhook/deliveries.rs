@@ -66,7 +66,7 @@ impl WhichDeliveries {
             let github = target.github_as_app(self.app_from.as_ref()).await?;
             return Ok((github, vec![Place { name: "the App".to_owned(), of: DeliveriesOf::App }]));
         }
-        let github = target.github().await?;
+        let github = target.github(false).await?;
         let url = target.url().await?;
         let (mut places, mut without) = (Vec::new(), Vec::new());
         for repository in target.repositories().await? {

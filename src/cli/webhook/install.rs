@@ -103,7 +103,8 @@ struct Installer<'a> {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Error> {
         let target = self.target.target();
-        let github = target.github().await?;
+        let is_in_the_account = self.secret_from.as_ref().is_none_or(SecretSource::is_in_the_account);
+        let github = target.github(is_in_the_account).await?;
         let repositories = target.repositories().await?;
         let installer = Installer {
             arguments: self,

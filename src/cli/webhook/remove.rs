@@ -36,7 +36,7 @@ impl Arguments {
             return Err(Error::RepositoryNotNamed);
         }
         let target = self.target.target();
-        let (github, patience) = (target.github().await?, Patience::new());
+        let (github, patience) = (target.github(false).await?, Patience::new());
         let url = target.url().await?;
         for repository in self.target.named() {
             let mut found = find(&github, &patience, repository, &url).await?;

@@ -58,7 +58,7 @@ struct Webhook {
 impl Arguments {
     pub(super) async fn run(&self) -> Result<(), Error> {
         let target = self.target.target();
-        let (github, patience) = (target.github().await?, Patience::new());
+        let (github, patience) = (target.github(false).await?, Patience::new());
         let url = target.url().await?;
         let mut wrong = Vec::new();
         for repository in target.repositories().await? {

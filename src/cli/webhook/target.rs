@@ -64,11 +64,11 @@ impl Target {
         self.account.get_or_try_init(|| self.arguments.account.open()).await
     }
 
-    /// GitHub, with the person's token.
-    pub(super) async fn github(&self) -> Result<GitHub, Error> {
+    /// GitHub, with the person's token. `needs_account` says that the account is asked for more than what is meant.
+    pub(super) async fn github(&self, needs_account: bool) -> Result<GitHub, Error> {
         let token = hub::token_of_person().ok_or(Error::NoGitHubToken)?;
-        let needs_account = self.arguments.url.is_none() || self.arguments.repositories.is_empty();
-        hub::open(&self.api_url(needs_account).await?, &token)
+        let is_named = self.arguments.url.is_some() && !self.arguments.repositories.is_empty();
+        hub::open(&self.api_url(needs_account || !is_named).await?, &token)
     }
 
     /// The API that is named, or else the deployed configuration's: a token must not go to another GitHub than its own. Where

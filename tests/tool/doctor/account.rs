@@ -23,7 +23,7 @@ async fn a_stack_that_is_not_there_leaves_what_is_found_by_it_unchecked() {
     let ran = without_the_well(desk.run(&["doctor", "--stack", "staging"]).await);
     insta::assert_snapshot!(ran, @"
       ✗ stack staging: there is none of this name in us-east-1
-          → `sam deploy` makes it; --stack or --region names another one
+          → `sam deploy --parameter-overrides Repository=OWNER/NAME` makes it; --stack or --region names another one
       – configuration: not checked: it needs the stack staging
       – webhook's secret: not checked: it needs the stack staging
       – webhook function: not checked: it needs the stack staging
