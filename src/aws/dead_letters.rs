@@ -70,14 +70,12 @@ impl DeadLetters {
 
     /// About how many messages lie there to be had.
     pub(crate) async fn count(&self) -> Result<u64, Unread> {
-        let count = self.attribute(&self.url, QueueAttributeName::ApproximateNumberOfMessages).await?;
-        Ok(count.parse().unwrap_or_default())
+        self.number_of(QueueAttributeName::ApproximateNumberOfMessages).await
     }
 
     /// About how many somebody has taken out of sight, for a minute at most where that was this tool.
     pub(crate) async fn in_flight(&self) -> Result<u64, Unread> {
-        let count = self.attribute(&self.url, QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await?;
-        Ok(count.parse().unwrap_or_default())
+        self.number_of(QueueAttributeName::ApproximateNumberOfMessagesNotVisible).await
     }
 
     /// Takes messages, at most `most`, out of sight, until `enough` says that those that are needed are among them. Whoever
@@ -166,6 +164,10 @@ impl DeadLetters {
 
     async fn arn(&self) -> Result<String, Unread> {
         self.attribute(&self.url, QueueAttributeName::QueueArn).await
+    }
+
+    async fn number_of(&self, messages: QueueAttributeName) -> Result<u64, Unread> {
+        Ok(self.attribute(&self.url, messages).await?.parse().unwrap_or_default())
     }
 
     async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<String, Unread> {

@@ -75,7 +75,7 @@ pub(super) struct Watch {
     posted: u64,
     /// Executions that somebody else has started.
     pub(super) foreign: BTreeSet<String>,
-    /// Those that a chain of wake-ups has followed.
+    /// Those that a chain of wake-ups has followed, where deployments at GitHub are judged.
     followed: BTreeSet<String>,
     /// Pipelines and commits whose start was answered as if waiting could not help.
     pub(super) denied_starts: BTreeSet<(String, String)>,
@@ -194,7 +194,7 @@ impl Watch {
             if call.service == "ecs" {
                 self.is_ecs_silent = call.fault.is_some();
             }
-            if call.service == "sqs" && call.operation == "SendMessage" && call.fault.is_none() {
+            if set_up.deployments && call.service == "sqs" && call.operation == "SendMessage" && call.fault.is_none() {
                 self.followed.extend(followed_by(call));
             }
             if let Some(fault) = call.fault {
