@@ -15,7 +15,7 @@ use pipehook::github::{
 use pipehook::local::{QUEUE, sample};
 use pipehook::settings::Secret;
 use pipehook::standin::{
-    AppEvent, Build, BuildPhase, Cause, Fault, Outcome, PipelineMode, Rollout, Script, ServiceSpec, When,
+    AppEvent, Build, BuildPhase, Cause, EventFault, Fault, Outcome, PipelineMode, Rollout, Script, ServiceSpec, When,
     example_app_credentials,
 };
 use serde_json::json;
@@ -421,6 +421,29 @@ async fn a_deployment_goes_as_the_rollout_does() {
             ");
         }
     }
+}
+
+#[tokio::test]
+async fn a_retry_of_which_only_the_end_is_heard_tells_its_deployment() {
+    let scene = Scene::with(sample::ROUTES, classic()).await;
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = sample::sha("Flaky");
+    let flaky = Script::new().on_attempt("Build", "Build", 1, Outcome::fail(40, "JobFailed", "network is down"));
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &sha, flaky);
+    scene.push("Flaky").await;
+    scene.run().await;
+    let (now, execution) = (scene.now(), scene.newest_execution());
+    assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
+    scene.run().await;
+    let succeeded = json!({
+        "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
+        "detail": { "pipeline": sample::PIPELINE, "execution-id": execution, "state": "SUCCEEDED" },
+    });
+    let now = scene.now();
+    scene.local.world().queues().inject(now, QUEUE, &succeeded.to_string());
+    scene.run().await;
+    insta::assert_snapshot!(scene.deployments(), @"cefa8e8 staging: success http://203.0.113.52:8080");
+    assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
 }
 
 #[tokio::test]

@@ -540,6 +540,43 @@ async fn a_status_that_lands_behind_an_adopted_end_does_not_stay() {
     scene.assert_truth();
 }
 
+/// Promise 4: a look tells the end of a run that nobody follows, and the run goes on before it has looked again.
+#[tokio::test]
+async fn a_run_that_is_retried_while_its_end_is_told_is_followed() {
+    let scene = Scene::new().await;
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = sample::sha("Flaky");
+    let flaky = Script::new().on_attempt("Build", "Build", 1, Outcome::fail(40, "JobFailed", "network is down"));
+    {
+        let (now, mut world) = (scene.now(), scene.local.world());
+        world.pipelines().script_commit(sample::PIPELINE, &sha, flaky);
+        world.pipelines().set_head(sample::PIPELINE, &sha);
+        world.pipelines().release_change(now, sample::PIPELINE, Release::StartPipelineExecution).unwrap();
+    }
+    scene.wait(Duration::from_secs(120));
+    let failed = serde_json::json!({
+        "source": "aws.codepipeline", "detail-type": "CodePipeline Pipeline Execution State Change",
+        "detail": { "pipeline": sample::PIPELINE, "execution-id": scene.newest_execution(), "state": "FAILED" },
+    });
+    let (now, late) = (scene.now(), Fault::Delay(Duration::from_millis(250)));
+    scene.local.world().queues().inject(now, QUEUE, &failed.to_string());
+    // The first post of three is answered late, and meanwhile somebody has the stage retried.
+    let write = "POST /repos/{owner}/{repo}/statuses/{sha}";
+    scene.local.world().faults().next("github", write, 1, late);
+    let batch = scene.local.next_batch().unwrap();
+    let meanwhile = async {
+        while scene.calls(write) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (now, execution) = (scene.now(), scene.newest_execution());
+        assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
+    };
+    let (handled, ()) = tokio::join!(scene.local.handle_batch(&scene.local.worker, &batch), meanwhile);
+    handled.unwrap();
+    scene.run().await;
+    assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
+}
+
 /// Promise 4: events are hints.
 #[tokio::test]
 async fn events_that_are_lost_late_or_doubled_change_nothing() {

@@ -8,7 +8,7 @@ use pipehook::simulation::{Plan, follow_crowd, simulate};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 43] = [
+const ONCE_FAILED: [(u64, &str); 46] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
     (766, "a deployment at GitHub that two workers had made was left under way"),
@@ -52,6 +52,9 @@ const ONCE_FAILED: [(u64, &str); 43] = [
     (3_000_058_572, "a deployment that had failed was told a success once ECS could not be asked any more"),
     (3_200_024_644, "a deployment was asked for of a run that nobody followed, for SQS took no wake-up of it"),
     (3_300_038_730, "a status that came late covered the end, and the look after it passed for a double"),
+    (3_500_003_612, "a deploy that began and ended while a worker was frozen was told a success without a word of ECS"),
+    (3_600_003_543, "a run that was retried while its end was told was taken for followed"),
+    (3_600_006_809, "a retry that nobody could follow was told in statuses, and its deployment was not"),
 ];
 
 #[test]

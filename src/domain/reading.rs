@@ -194,6 +194,7 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
         }
     }
     let last = stages.len().saturating_sub(1);
+    let last_listed = stages.iter().rposition(|stage| !stage.actions.is_empty()).unwrap_or_default();
     for (index, stage) in stages.iter_mut().enumerate() {
         let view = views.iter().find(|view| view.name == stage.name);
         let has_run_all = view.is_some_and(|view| has_run_all(stage, view));
@@ -202,6 +203,10 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
         let has_left = index < last || (is_anothers && has_run_all);
         stage.status = match view.and_then(|view| view.status.as_ref()) {
             None if stage.actions.is_empty() => StageStatus::Skipped,
+            // The view was read after the list. Of a deploy that the list does not show yet ECS was not asked.
+            Some(StageStatus::Succeeded) if !execution.is_final() && index >= last_listed && !has_run_all => {
+                StageStatus::InProgress
+            }
             status => status_of(stage, execution, status, has_left, index < last || has_run_all),
         };
     }

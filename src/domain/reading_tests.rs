@@ -95,6 +95,35 @@ fn a_stage_that_another_execution_is_in_now_has_ended_once_all_of_it_has_run() {
     assert_eq!(stages(&unread), "Source Succeeded, Build InProgress");
 }
 
+/// A worker may stand still between the two readings, while the deploy begins and CodePipeline is done with it.
+#[test]
+fn a_stage_has_not_succeeded_of_which_the_list_does_not_show_every_action() {
+    let of = |name: &str, actions: &[&str], status| {
+        let actions = actions.iter().map(|name| (*name).to_owned()).collect();
+        StageView { actions, ..view(name, status) }
+    };
+    let staging = of("Staging", &["Approve", "Deploy"], StageStatus::Succeeded);
+    let began = of("Source", &["Source"], StageStatus::Succeeded);
+    let source = run("Source", "Source", 0, ActionStatus::Succeeded);
+    let approve = run("Staging", "Approve", 10, ActionStatus::Succeeded);
+    let deploy = run("Staging", "Deploy", 20, ActionStatus::Succeeded);
+    let told = |actions: &[&ActionRun], views: &[StageView]| {
+        let actions: Vec<_> = actions.iter().map(|run| (*run).clone()).collect();
+        stages(&assemble(ExecutionStatus::InProgress, &actions, views))
+    };
+    let views = [began.clone(), staging.clone()];
+    assert_eq!(told(&[&source], &views), "Source Succeeded, Staging InProgress");
+    assert_eq!(told(&[&source, &approve], &views), "Source Succeeded, Staging InProgress");
+    assert_eq!(told(&[&source, &approve, &deploy], &views), "Source Succeeded, Staging Succeeded");
+    // The execution may have gone on to a stage that the list does not show either.
+    let views = [began, staging, view("Prod", StageStatus::InProgress)];
+    let has_gone_on = told(&[&source, &approve], &views);
+    assert_eq!(has_gone_on, "Source Succeeded, Staging InProgress, Prod InProgress");
+    // What the list shows of a later stage, it would show of this one, too: the action was added after the run.
+    let prod = run("Prod", "Deploy", 30, ActionStatus::InProgress);
+    assert_eq!(told(&[&source, &approve, &prod], &views), "Source Succeeded, Staging Succeeded, Prod InProgress");
+}
+
 #[test]
 fn of_a_retried_action_the_newest_run_counts() {
     let actions = [

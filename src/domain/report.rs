@@ -411,10 +411,11 @@ impl ShownStatuses {
     }
 }
 
-/// Whether a stage has succeeded that is shown to have failed, and of which ECS has nothing to say: somebody has retried it,
-/// and nobody has told of that.
+/// Whether a stage has succeeded that is shown to have failed, and ECS has nothing to say of it, or that the service runs what it
+/// deployed: somebody has retried it, and nobody has told of that.
 pub fn has_been_retried(snapshot: &ExecutionSnapshot, shown: &ShownStatuses) -> bool {
-    let has_succeeded = |stage: &&Stage| stage.status == StageStatus::Succeeded && stage.rollouts().next().is_none();
+    let runs = |rollout: &Rollout| matches!(rollout.progress, Progress::Runs { .. });
+    let has_succeeded = |stage: &&Stage| stage.status == StageStatus::Succeeded && stage.rollouts().all(runs);
     snapshot.stages.iter().filter(has_succeeded).any(|stage| {
         let shown = shown.get(&stage_context(&snapshot.pipeline, &stage.name));
         shown.is_some_and(|shown| {

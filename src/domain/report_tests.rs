@@ -569,11 +569,15 @@ fn a_stage_that_succeeded_and_is_shown_to_have_failed_has_been_retried() {
     assert!(!has_been_retried(&succeeded, &shown("x2", &failed)), "that was another execution");
     assert!(!has_been_retried(&succeeded, &shown("x1", &[(State::Pending, "Build in progress")])));
     assert!(!has_been_retried(&build(StageStatus::Failed), &shown("x1", &failed)));
-    let staging = deploying(rollout(Progress::Unconfirmed, UP), StageStatus::Succeeded);
+    let staging = |progress| {
+        let staging = deploying(rollout(progress, UP), StageStatus::Succeeded);
+        snapshot(ExecutionStatus::Succeeded, &[staging])
+    };
     let context = stage_context("node-server", "Staging");
     let undone = Report { context, state: State::Failure, description: "Rolled back to :41".to_owned() };
     let undone = ShownStatuses::from_newest_first([(undone, Some(author("x1")))]);
-    assert!(!has_been_retried(&snapshot(ExecutionStatus::Succeeded, &[staging]), &undone), "ECS had the last word");
+    assert!(!has_been_retried(&staging(Progress::Unconfirmed), &undone), "ECS had the last word");
+    assert!(has_been_retried(&staging(Progress::Runs { since: Timestamp::from_secs(1060) }), &undone));
 }
 
 #[test]

@@ -93,6 +93,8 @@ struct Looked {
     snapshot: ExecutionSnapshot,
     /// GitHub showed what the last reading asks for, but for what it does not take.
     settled: bool,
+    /// It was final at the first reading, and is not any more: somebody has retried it, and this was not told.
+    goes_on: bool,
     /// What GitHub does not take.
     not_taken: Option<Cause>,
     /// Newer executions of the commit whose word is covered by this one's.
@@ -102,7 +104,7 @@ struct Looked {
 impl Looked {
     /// Nothing is left to do for it.
     fn settled(snapshot: ExecutionSnapshot) -> Self {
-        Self { snapshot, settled: true, not_taken: None, spoken_over: Vec::new() }
+        Self { snapshot, settled: true, goes_on: false, not_taken: None, spoken_over: Vec::new() }
     }
 }
 
@@ -127,6 +129,15 @@ impl Brought {
         self.posted += 1;
         Ok(())
     }
+}
+
+/// What is left to do after a look.
+pub(super) enum Left {
+    Nothing,
+    /// It never came to rest.
+    Look,
+    /// Somebody has retried what was over.
+    Chain,
 }
 
 /// What was read a moment ago, by whoever asks for a look.
@@ -229,12 +240,17 @@ impl Worker {
         self.queue.send(&next, wait).await.map_err(|error| Trouble::passing(error, next.job))
     }
 
-    /// Brings GitHub up to date once, without a further wake-up. False where it never came to rest.
-    pub(super) async fn look_once(&self, message: &Message, run: &Run, seen: Seen) -> Result<bool, Cause> {
+    /// Brings GitHub up to date once, without a further wake-up.
+    pub(super) async fn look_once(&self, message: &Message, run: &Run, seen: Seen) -> Result<Left, Cause> {
         let looked = self.reconcile(run, &mut Memory::default(), Some(seen), false).await;
-        let Looked { settled, not_taken, spoken_over, .. } = looked.map_err(|(cause, _)| cause)?;
+        let Looked { settled, goes_on, not_taken, spoken_over, .. } = looked.map_err(|(cause, _)| cause)?;
         self.have_them_speak(message, &run.pipeline, &spoken_over).await?;
-        not_taken.map_or(Ok(settled), Err)
+        match not_taken {
+            _ if goes_on => Ok(Left::Chain),
+            Some(cause) => Err(cause),
+            None if settled => Ok(Left::Nothing),
+            None => Ok(Left::Look),
+        }
     }
 
     /// Reads, posts what differs, and reads again, until a reading asks for nothing more: whoever posts last has
@@ -249,6 +265,7 @@ impl Worker {
         mut seen: Option<Seen>,
         is_chain: bool,
     ) -> Result<Looked, (Cause, Option<Box<ExecutionSnapshot>>)> {
+        let was_final = seen.as_ref().is_some_and(|seen| seen.snapshot.is_final());
         let mut has_asked = false;
         let mut rounds = 0;
         let (mut not_taken, mut spoken_over) = (None, Vec::new());
@@ -270,13 +287,17 @@ impl Worker {
                     (reading.snapshot(run.source()), None)
                 }
             };
+            // A look that tells it has a run taken for one that is followed.
+            if was_final && !snapshot.is_final() {
+                return Ok(Looked { snapshot, settled: false, goes_on: true, not_taken, spoken_over });
+            }
             let commit = snapshot.commit.clone().unwrap_or_else(|| run.commit.clone());
             let wanted = desired(&snapshot, &commit, &run.options);
             memory.rollouts =
                 snapshot.stages.iter().flat_map(|stage| &stage.actions).filter_map(KnownRollout::of).collect();
             let told = as_reported(&wanted, &commit);
             if memory.reported == told && (has_asked || !snapshot.is_final()) {
-                return Ok(Looked { snapshot, settled: true, not_taken, spoken_over });
+                return Ok(Looked { snapshot, settled: true, goes_on: false, not_taken, spoken_over });
             }
             let brought = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
             let brought = brought.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
@@ -285,7 +306,8 @@ impl Worker {
             has_asked = !brought.may_have_crossed;
             rounds += 1;
             if brought.posted == 0 || rounds == MAX_ROUNDS {
-                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken, spoken_over });
+                let settled = brought.posted == 0;
+                return Ok(Looked { snapshot, settled, goes_on: false, not_taken, spoken_over });
             }
         }
     }

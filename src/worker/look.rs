@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::follow::{Run, STILL_MOVING, Seen};
+use super::follow::{Left, Run, STILL_MOVING, Seen};
 use super::trouble::{Cause, Trouble};
 use super::{Worker, needs_mending};
 use crate::aws::codepipeline::PipelineError;
@@ -143,18 +143,19 @@ impl Worker {
             // A second one meets it when it wakes.
             return self.adopt(message, run).await;
         }
+        if is_followed && is_final && has_been_retried(&snapshot, &shown) {
+            // Its chain ended with the attempt before, and a look tells nothing of the deployment.
+            return self.adopt(message, run).await;
+        }
         if is_followed && (snapshot.is_unconfirmed() || (is_final && !is_over)) {
-            if is_final && has_been_retried(&snapshot, &shown) {
-                // Its chain ended with the attempt before.
-                return self.adopt(message, run).await;
-            }
             // The chain remembers what it saw of the rollout; this reading knows nothing of it. Where it has told the end,
             // nobody would come back to what is told as under way again.
             return Ok(());
         }
         match self.look_once(message, &run, Seen { snapshot, shown }).await {
-            Ok(true) => Ok(()),
-            Ok(false) => self.come_back(message, job, STILL_MOVING).await,
+            Ok(Left::Nothing) => Ok(()),
+            Ok(Left::Look) => self.come_back(message, job, STILL_MOVING).await,
+            Ok(Left::Chain) => self.adopt(message, run).await,
             // Its chain will try it again.
             Err(Cause::NotTaken { .. }) if !is_over => Ok(()),
             Err(cause) => Err(Trouble::passing(cause, Job::Look(job.clone()))),
