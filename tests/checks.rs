@@ -313,6 +313,26 @@ async fn a_failed_stage_is_retried_at_the_press_of_a_button() {
     assert_eq!(scene.calls("RetryStageExecution"), 1, "a replay retries nothing");
 }
 
+/// A check run that is completed stays so, and here it would let a required check pass.
+#[tokio::test]
+async fn what_a_filter_left_out_is_pending_while_a_tag_of_the_same_commit_is_built() {
+    let scene = Scene::as_app(sample::ROUTES, classic()).await;
+    let sha = scene.push("Mend a word [skip ci]").await;
+    scene.run().await;
+    let mut tag = sample::push_to("refs/tags/v1", "Mend a word [skip ci]", &[]);
+    tag["head_commit"]["message"] = "Mend a word".into();
+    scene.deliver("push", &tag).await;
+    scene.run_for(Duration::from_secs(60)).await;
+    insta::assert_snapshot!(scene.checks(&sha), @"
+    codepipeline/node-server in_progress: Build in progress
+    codepipeline/node-server/Build in_progress: Build: BUILD
+    codepipeline/node-server/Source success: Source succeeded in 3 s
+    codepipeline/node-server/Staging skipped: Skipped: the commit's message says [skip ci]
+    ");
+    scene.run().await;
+    assert!(scene.checks(&sha).contains("codepipeline/node-server/Staging success: Staging succeeded"));
+}
+
 #[tokio::test]
 async fn a_replayed_press_does_not_retry_what_failed_again() {
     let scene = Scene::as_app(sample::ROUTES, classic()).await;

@@ -74,7 +74,8 @@ impl Worker {
         }
     }
 
-    /// Changes the check run that is there for the execution, or makes one.
+    /// Changes the check run that is there for the execution, or makes one. GitHub does not open a check run again that is
+    /// completed, whatever an update says: what goes on after an end is told by a new one, which takes its place.
     async fn check(
         &self,
         repository: &RepositoryName,
@@ -94,10 +95,11 @@ impl Worker {
         };
         // One that waited to be started becomes the execution's.
         let is_its = |run: &&Shown| run.execution.is_none() || run.execution.as_deref() == tale.execution;
+        let may_show = |run: &&Shown| report.state.is_final() || !run.state.is_final();
         let before = shown.get(&report.context).filter(is_its);
         let content = content(report, tale, before.is_none_or(|before| before.state != report.state));
         let external_id = external_id(report, tale.execution);
-        match before.and_then(|before| before.check_run) {
+        match before.filter(may_show).and_then(|before| before.check_run) {
             Some(id) => {
                 let update =
                     async |github: &GitHub| github.update_check_run(repository, id, &external_id, &content).await;

@@ -343,7 +343,8 @@ impl GitHub {
     }
 }
 
-/// Changes what a request names.
+/// Changes what a request names. One that is completed stays so, as GitHub has it: an update that would open it again is
+/// answered as if it did, and changes the rest.
 fn apply(run: &mut CheckRun, draft: Draft, now: Timestamp) {
     let Draft { name, external_id, details_url, status, conclusion, started_at, completed_at, output, actions, .. } =
         draft;
@@ -351,7 +352,7 @@ fn apply(run: &mut CheckRun, draft: Draft, now: Timestamp) {
     run.external_id = external_id.unwrap_or_else(|| std::mem::take(&mut run.external_id));
     run.details_url = details_url.unwrap_or_else(|| std::mem::take(&mut run.details_url));
     run.started_at = started_at.unwrap_or_else(|| std::mem::take(&mut run.started_at));
-    if let Some(status) = status {
+    if let Some(status) = status.filter(|status| run.status != "completed" || *status == "completed") {
         run.status = status;
         run.conclusion = conclusion;
         run.completed_at = conclusion.map(|_| completed_at.unwrap_or_else(|| moment::seconds(now)));
