@@ -577,6 +577,20 @@ async fn a_run_that_is_retried_while_its_end_is_told_is_followed() {
     assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
 }
 
+/// GitHub tells of a push before all of its machines know the commit.
+#[tokio::test]
+async fn what_a_filter_leaves_out_is_told_once_github_knows_the_commit() {
+    let routes = format!("{}paths = [\"src/**\"]\n", sample::ROUTES);
+    let scene = Scene::with(&routes, common::classic()).await;
+    scene.local.world().github().accept_any_commit(sample::REPOSITORY, false);
+    scene.deliver("push", &sample::push("main", "Docs", &["README.md"])).await;
+    scene.run_for(Duration::from_secs(1)).await;
+    assert_eq!(scene.posted(), "");
+    scene.local.world().github().accept_any_commit(sample::REPOSITORY, true);
+    scene.run().await;
+    assert_eq!(scene.shows(&sample::sha("Docs")).matches("success: Skipped").count(), 4);
+}
+
 /// Promise 4: events are hints.
 #[tokio::test]
 async fn events_that_are_lost_late_or_doubled_change_nothing() {

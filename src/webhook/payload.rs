@@ -92,6 +92,7 @@ struct PullRequestBody {
 struct Side {
     #[serde(rename = "ref")]
     branch: String,
+    #[serde(default)]
     sha: String,
     /// Null where the fork was deleted.
     repo: Option<RepositoryPayload>,

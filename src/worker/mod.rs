@@ -28,8 +28,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ReportAs};
 use crate::domain::reading::Reading;
 use crate::domain::time::Timestamp;
+use crate::github::GitHub;
 use crate::github::transport::Transport;
-use crate::github::{GitHub, GitHubError};
 use crate::metrics;
 use crate::queue::Queue;
 use crate::queue::event::PipelineEvent;
@@ -220,11 +220,6 @@ impl Worker {
         let done = done.unwrap_or_else(|_| Err(Trouble::passing(Cause::OutOfTime, message.job.clone())));
         match done {
             Ok(()) => Ok(()),
-            // There is nothing to report on, today or tomorrow.
-            Err(Trouble { cause: Cause::GitHub(error @ GitHubError::UnknownCommit(_)), .. }) => {
-                tracing::error!(delivery = message.delivery, pipeline = message.job.pipeline(), %error, "not reported");
-                Ok(())
-            }
             Err(trouble) => self.try_again(message, trouble).await.map_err(|()| id),
         }
     }
@@ -252,7 +247,7 @@ impl Worker {
             metrics::count(&self.clock, "NeedsMending", &[("Pipeline", job.pipeline())]);
         }
         let Some((retry, wait)) = next_try(&cause, earlier.as_ref(), job.seed(), self.clock.now()) else {
-            if let Cause::NotTaken { .. } = cause {
+            if cause.is_refusal() {
                 tracing::error!(delivery, pipeline, %cause, "tried for ten minutes; it is left out");
                 metrics::count(&self.clock, "NeedsMending", &[("Pipeline", job.pipeline())]);
                 return Ok(());

@@ -16,7 +16,8 @@ use crate::settings::SettingsError;
 pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// GitHub refuses what will never do, as a commit's thousand-and-first status of one context, with the same 422 as what
-/// it has had too much of for the moment. So much is worth a try, and no more.
+/// it has had too much of for the moment, and knows a commit on some of its machines a moment after it has told of its
+/// push. So much is worth a try, and no more.
 const NOT_TAKEN_FOR: Duration = Duration::from_secs(10 * 60);
 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(900);
@@ -55,6 +56,11 @@ impl Cause {
         }
     }
 
+    /// Whether GitHub has said no to what it was told, for the moment or for good.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotTaken { .. } | Self::GitHub(GitHubError::UnknownCommit(_)))
+    }
+
     /// Whether something that was sent to GitHub may still get there.
     pub(super) fn is_uncertain(&self) -> bool {
         matches!(self, Self::GitHub(GitHubError::Uncertain(_)) | Self::OutOfTime)
@@ -90,7 +96,7 @@ pub(super) fn next_try(
     let tries = earlier.map_or(0, |retry| retry.tries).saturating_add(1);
     let since = earlier.map_or(now.as_millis(), |retry| retry.since);
     let refused = earlier.and_then(|retry| retry.not_taken_since).unwrap_or(now.as_millis());
-    let not_taken_since = matches!(cause, Cause::NotTaken { .. }).then_some(refused);
+    let not_taken_since = cause.is_refusal().then_some(refused);
     let has_lasted = |since: u64| now.since(Timestamp::from_millis(since));
     if has_lasted(since) > GIVE_UP_AFTER || not_taken_since.is_some_and(|since| has_lasted(since) > NOT_TAKEN_FOR) {
         return None;

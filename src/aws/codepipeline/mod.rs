@@ -4,6 +4,7 @@ mod map;
 #[cfg(feature = "tool")]
 mod people;
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use aws_sdk_codepipeline::Client;
@@ -209,13 +210,14 @@ impl CodePipeline {
         if views.is_empty() && needs_definition(&head) {
             views = or_nothing(pipeline, self.definition(pipeline).await)?;
         }
-        let newer_waiting =
-            if needs_newer(&head, &actions) { self.newer_waiting(pipeline, execution).await? } else { 0 };
-        let ending = if needs_ending(&head) {
-            self.ending(pipeline, execution, source_action).await?
-        } else {
-            Ending::default()
-        };
+        let mut newer_waiting = 0;
+        if needs_newer(&head, &actions) {
+            newer_waiting = or_nothing(pipeline, self.newer_waiting(pipeline, execution).await)?;
+        }
+        let mut ending = Ending::default();
+        if needs_ending(&head) {
+            ending = or_nothing(pipeline, self.ending(pipeline, execution, source_action).await)?;
+        }
         Ok(Reading { head, actions, views, newer_waiting, ending })
     }
 
@@ -358,19 +360,21 @@ impl CodePipeline {
                 break;
             }
         }
+        // That the newest come first is nowhere promised.
+        executions.sort_by_key(|execution| Reverse(execution.start_time));
         Ok(executions)
     }
 }
 
-/// A view of the pipeline completes what the execution itself tells; where it may not be read, the run is followed without
-/// it.
-fn or_nothing(pipeline: &str, views: Result<Vec<StageView>, PipelineError>) -> Result<Vec<StageView>, PipelineError> {
-    match views {
+/// A view of the pipeline, or the list of its executions, completes what the execution itself tells; where it may not be
+/// read, the run is followed without it.
+fn or_nothing<T: Default>(pipeline: &str, read: Result<T, PipelineError>) -> Result<T, PipelineError> {
+    match read {
         Err(error) if !matches!(error, PipelineError::Unavailable(_)) => {
-            tracing::warn!(pipeline, %error, "the pipeline's stages can't be read");
-            Ok(Vec::new())
+            tracing::warn!(pipeline, %error, "what completes a reading of the pipeline can't be read");
+            Ok(T::default())
         }
-        views => views,
+        read => read,
     }
 }
 
