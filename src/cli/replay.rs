@@ -176,7 +176,7 @@ impl Arguments {
             (None, Some(account)) => SecretSource::Ssm(account.webhook_secret_parameter()),
             (None, None) => return Err(Error::NoRegion),
         };
-        Ok((url, source.read_first(account.as_ref()).await?))
+        Ok((url, source.read_first(account.as_ref()).await?.secret))
     }
 }
 

@@ -63,6 +63,13 @@ impl fmt::Display for SecretSource {
     }
 }
 
+/// The secret that signs.
+pub(super) struct Signing {
+    pub(super) secret: Secret,
+    /// Others are good, too: it takes the place of an older one.
+    pub(super) is_rotated: bool,
+}
+
 impl SecretSource {
     /// Whether an account is needed to read it.
     pub(super) fn is_in_the_account(&self) -> bool {
@@ -105,10 +112,11 @@ impl SecretSource {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub(super) async fn read_first(&self, account: Option<&Account>) -> Result<Secret, Error> {
+    pub(super) async fn read_first(&self, account: Option<&Account>) -> Result<Signing, Error> {
         let all = self.read(account).await?;
-        let first = all.expose().lines().map(str::trim).find(|line| !line.is_empty());
-        Ok(Secret::new(first.unwrap_or_default()))
+        let mut lines = all.expose().lines().map(str::trim).filter(|line| !line.is_empty());
+        let secret = Secret::new(lines.next().unwrap_or_default());
+        Ok(Signing { secret, is_rotated: lines.next().is_some() })
     }
 }
 

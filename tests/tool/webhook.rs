@@ -129,6 +129,20 @@ async fn during_a_rotation_github_gets_the_first_secret_which_is_the_new_one() {
     assert_eq!(hooks(&desk)[0].secret.as_deref(), Some("new"));
 }
 
+/// The webhook takes pings that are signed with the old one, too, so that they tell nothing.
+#[tokio::test]
+async fn during_a_rotation_a_webhook_that_is_there_gets_the_new_secret() {
+    let desk = Desk::new().await;
+    desk.install_hook();
+    desk.scene.local.put_webhook_secret(&format!("new\n{SECRET}"));
+    insta::assert_snapshot!(desk.run(&["webhook", "install", "--yes"]).await, @"
+    octo-org/node-server: webhook 500002 changed
+      secret one of several → the first of them
+      ✓ ping accepted with 202
+    ");
+    assert_eq!(hooks(&desk)[0].secret.as_deref(), Some("new"));
+}
+
 #[tokio::test]
 async fn a_route_for_pull_requests_needs_the_webhook_to_hear_of_them() {
     let routes = format!("{}pull_requests = true\n", sample::ROUTES);

@@ -12,7 +12,7 @@ use super::patience::{Patience, Pauses};
 use super::target::{Target, TargetArguments, find};
 use crate::cli::Error;
 use crate::cli::confirm;
-use crate::cli::secret::{SecretSource, SourceParser};
+use crate::cli::secret::{SecretSource, Signing, SourceParser};
 use crate::domain::event::RepositoryName;
 use crate::domain::template::one_line;
 use crate::github::{Attempt, DeliveriesOf, GitHub, Hook, HookSettings};
@@ -27,8 +27,8 @@ const PING_PATIENCE: Duration = Duration::from_secs(30);
                   pipehook webhook install --yes --json\n  \
                   pipehook webhook install --repo octo-org/node-server --url https://hooks.example.com/ --secret-from \
                   env:SECRET\n\n\
-                  It changes the webhook that leads to the address already, and gives it the secret each time, for GitHub \
-                  takes away what a change leaves out. While the secret is rotated, GitHub gets the first line.\n\
+                  It changes the webhook that leads to the address already. While the secret is rotated, GitHub gets the first \
+                  line each time, for it does not show which one it has.\n\
                   Exits with 0 once the webhook has accepted a ping, and with 1 where it has not.")]
 pub(super) struct Arguments {
     /// Where the secret is: env:NAME, file:PATH, ssm:NAME, or - for standard input; without it, where the stack has it
@@ -98,6 +98,8 @@ struct Installer<'a> {
     patience: Patience,
     url: String,
     secret: Secret,
+    /// GitHub may have an older secret that is still good, so that no ping tells.
+    is_rotated: bool,
 }
 
 impl Arguments {
@@ -106,13 +108,9 @@ impl Arguments {
         let is_in_the_account = self.secret_from.as_ref().is_none_or(SecretSource::is_in_the_account);
         let github = target.github(is_in_the_account).await?;
         let repositories = target.repositories().await?;
-        let installer = Installer {
-            arguments: self,
-            github,
-            patience: Patience::new(),
-            url: target.url().await?,
-            secret: self.secret(&target).await?,
-        };
+        let url = target.url().await?;
+        let Signing { secret, is_rotated } = self.secret(&target).await?;
+        let installer = Installer { arguments: self, github, patience: Patience::new(), url, secret, is_rotated };
         let mut unanswered = Vec::new();
         for repository in &repositories {
             let needed = target.events(repository).await?;
@@ -132,7 +130,7 @@ impl Arguments {
         if unanswered.is_empty() { Ok(()) } else { Err(Error::PingNotAccepted(unanswered)) }
     }
 
-    async fn secret(&self, target: &Target) -> Result<Secret, Error> {
+    async fn secret(&self, target: &Target) -> Result<Signing, Error> {
         let source = match &self.secret_from {
             Some(source) => source.clone(),
             None => target.secret_source().await?,
@@ -160,6 +158,13 @@ impl Installer<'_> {
         }
         let events = self.events(hook, needed);
         let mut changes = self.changes(hook, &events);
+        if self.is_rotated && hook.has_secret {
+            changes.push(Change {
+                what: "secret",
+                from: "one of several".to_owned(),
+                to: "the first of them".to_owned(),
+            });
+        }
         if changes.is_empty() {
             let ping = self.ping(repository, hook.id).await?;
             if ping.as_ref().is_none_or(|ping| ping.status_code != 401) {
