@@ -44,11 +44,14 @@ pub fn needs_stage_views(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
 
 /// Whether the pipeline's definition has to be read too, where there is no view of it, or none that may be read: it alone
 /// tells then whether the stage in which an execution was stopped had anything left to do, and in PARALLEL mode which stages were
-/// skipped.
-pub fn needs_definition(head: &ExecutionHead) -> bool {
+/// skipped, and whether one that failed though all of its actions succeeded was in the pipeline's last.
+pub fn needs_definition(head: &ExecutionHead, actions: &[ActionRun]) -> bool {
     match head.status {
         ExecutionStatus::Stopped | ExecutionStatus::Cancelled => true,
         ExecutionStatus::Succeeded => head.is_parallel && !head.is_rollback,
+        ExecutionStatus::Failed => {
+            head.is_parallel && actions.iter().all(|action| action.status == ActionStatus::Succeeded)
+        }
         _ => false,
     }
 }
@@ -216,16 +219,14 @@ fn stages_of(head: &ExecutionHead, mut actions: Vec<ActionRun>, views: &[StageVi
 
 /// A stage may fail by its condition, after all of its actions have succeeded. The rollback that begins then takes its place
 /// in the pipeline's view, so that nothing but the failure of the execution tells. A newer execution has been in the stage before,
-/// too; then nobody knows whether this one has failed here or in front of the next stage.
+/// too; then nobody knows whether this one has failed here or in front of the next stage, unless there is none.
 fn fail_by_condition(head: &ExecutionHead, stages: &mut [Stage], views: &[StageView]) {
     let has_failed = stages.iter().any(|stage| stage.status == StageStatus::Failed);
     let is_anothers = |stage: &Stage| views.iter().any(|view| view.name == stage.name && view.status.is_none());
-    if let [.., before, last] = stages
-        && head.status == ExecutionStatus::Failed
-        && !has_failed
-        && is_anothers(last)
-        && !is_anothers(before)
-    {
+    let Some((last, earlier)) = stages.split_last_mut() else { return };
+    let has_none_behind = views.last().is_some_and(|view| view.name == last.name);
+    let has_lost_its_place = is_anothers(last) && earlier.last().is_some_and(|before| !is_anothers(before));
+    if head.status == ExecutionStatus::Failed && !has_failed && (has_none_behind || has_lost_its_place) {
         last.status = StageStatus::Failed;
     }
 }

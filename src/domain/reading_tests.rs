@@ -67,7 +67,7 @@ fn a_stage_that_was_stopped_between_two_actions_has_not_succeeded() {
         [run("Source", "Source", 0, ActionStatus::Succeeded), run("Staging", "Approve", 10, ActionStatus::Succeeded)];
     assert_eq!(stages(&assemble(ExecutionStatus::Stopped, &actions, &[])), "Source Succeeded, Staging Stopped");
     let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::Stopped) };
-    assert!(needs_definition(&parallel) && !needs_stage_views(&parallel, &actions));
+    assert!(needs_definition(&parallel, &actions) && !needs_stage_views(&parallel, &actions));
     let of_another = |names: &[&str]| {
         let actions = names.iter().map(|name| (*name).to_owned()).collect();
         [StageView { name: "Staging".to_owned(), actions, status: None, waits: None }]
@@ -266,12 +266,18 @@ fn a_stage_whose_actions_have_succeeded_may_have_failed_by_its_condition() {
     assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &told)), "Source Succeeded, Staging Failed");
     assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Staging Succeeded");
     let of_newer = |name: &str| StageView { status: None, ..view(name, StageStatus::InProgress) };
-    let newer = [of_newer("Source"), of_newer("Staging")];
+    let newer = [of_newer("Source"), of_newer("Staging"), of_newer("Prod")];
     assert_eq!(
         stages(&assemble(ExecutionStatus::Failed, &actions, &newer)),
         "Source Succeeded, Staging Succeeded",
         "it may have failed in front of the next stage"
     );
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &newer[..2])), "Source Succeeded, Staging Failed");
+    let parallel = |status| ExecutionHead { is_parallel: true, ..head(status) };
+    assert!(needs_definition(&parallel(ExecutionStatus::Failed), &actions));
+    let broken = [run("Staging", "Deploy", 10, ActionStatus::Failed)];
+    assert!(!needs_definition(&parallel(ExecutionStatus::Failed), &broken));
+    assert!(!needs_definition(&head(ExecutionStatus::Failed), &actions));
     // What failed in front of its first action is a stage of its own.
     let in_front = [view("Source", StageStatus::Succeeded), view("Staging", StageStatus::Failed)];
     assert_eq!(
@@ -318,13 +324,14 @@ fn the_pipelines_view_is_read_only_where_nothing_else_tells() {
 
 #[test]
 fn the_definition_is_read_of_an_execution_that_was_stopped_where_no_view_tells() {
-    let of = |status| needs_definition(&head(status));
+    let failed = [run("Build", "Build", 0, ActionStatus::Failed)];
+    let of = |status| needs_definition(&head(status), &failed);
     assert!(of(ExecutionStatus::Stopped) && of(ExecutionStatus::Cancelled));
     assert!(!of(ExecutionStatus::InProgress) && !of(ExecutionStatus::Failed), "its actions tell");
     assert!(!of(ExecutionStatus::Succeeded), "the pipeline's view tells which stages were skipped");
     let parallel = ExecutionHead { is_parallel: true, ..head(ExecutionStatus::Succeeded) };
-    assert!(needs_definition(&parallel));
-    assert!(!needs_definition(&ExecutionHead { is_rollback: true, ..parallel }), "a rollback runs one stage");
+    assert!(needs_definition(&parallel, &[]));
+    assert!(!needs_definition(&ExecutionHead { is_rollback: true, ..parallel }, &[]), "a rollback runs one stage");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde::{Deserialize, Serialize};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::error::{GitHubError, decode};
 use super::{GitHub, PAGE, encode, moment};
@@ -373,12 +374,13 @@ fn in_requests(annotations: &[Annotation]) -> (&[Annotation], &[Annotation]) {
     annotations.split_at(annotations.len().min(ANNOTATIONS_LIMIT))
 }
 
-/// As much of a text as GitHub takes.
+/// As much of a text as GitHub takes, in whole graphemes.
 fn clip(text: &str) -> String {
     if text.len() <= TEXT_LIMIT {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(TEXT_LIMIT - CUT.len());
+    let ends = text.grapheme_indices(true).map(|(at, grapheme)| at + grapheme.len());
+    let end = ends.take_while(|end| *end <= TEXT_LIMIT - CUT.len()).last().unwrap_or_default();
     format!("{}{CUT}", &text[..end])
 }
 
@@ -398,6 +400,33 @@ impl From<ListedRun> for CheckRun {
             summary: run.output.summary,
             text: run.output.text.filter(|text| !text.is_empty()),
             app: run.app.map(|app| app.id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Families are one grapheme of several characters each.
+        #[test]
+        fn a_text_that_is_too_long_ends_behind_a_whole_grapheme(before in "[a-zé]{0,40}", missing in 0_usize..60) {
+            let family = "👩‍👩‍👧‍👦";
+            let families = family.repeat(TEXT_LIMIT / family.len());
+            let text = format!("{before}{families}");
+            let text = &text[..text.floor_char_boundary(text.len() - missing)];
+            let clipped = clip(text);
+            prop_assert!(clipped.len() <= TEXT_LIMIT);
+            match clipped.strip_suffix(CUT) {
+                Some(kept) => {
+                    prop_assert!(text.starts_with(kept));
+                    prop_assert_eq!((kept.len() - before.len()) % family.len(), 0);
+                    prop_assert!(kept.len() + family.len() > TEXT_LIMIT - CUT.len(), "no more is missing than has to be");
+                }
+                None => prop_assert_eq!(clipped, text),
+            }
         }
     }
 }

@@ -207,7 +207,7 @@ impl CodePipeline {
         if needs_stage_views(&head, &actions) {
             views = self.stage_views(pipeline, execution).await?;
         }
-        if views.is_empty() && needs_definition(&head) {
+        if views.is_empty() && needs_definition(&head, &actions) {
             views = or_nothing(pipeline, self.definition(pipeline).await)?;
         }
         let mut newer_waiting = 0;
