@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // A test ends where something is not as it must be.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pipehook::simulation::{Plan, follow_crowd, simulate};
+use pipehook::simulation::{KINDS, Plan, follow_crowd, simulate, simulate_a_death};
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
@@ -57,11 +58,36 @@ const ONCE_FAILED: [(u64, &str); 46] = [
     (3_600_006_809, "a retry that nobody could follow was told in statuses, and its deployment was not"),
 ];
 
+/// Seeds in which strikes what does in none of those above.
+const OF_OTHER_KINDS: [u64; 6] = [18, 55, 80, 85, 230, 250];
+
 #[test]
-fn what_once_failed_holds() {
-    for (seed, why) in ONCE_FAILED {
+fn what_once_failed_holds_and_all_that_can_strike_does() {
+    let mut struck = BTreeSet::new();
+    let others = OF_OTHER_KINDS.map(|seed| (seed, "it never failed"));
+    for (seed, why) in ONCE_FAILED.into_iter().chain(others) {
         let verdict = simulate(&Plan::draw(seed), false).unwrap();
         assert_eq!(verdict.breaches, Vec::<String>::new(), "pipehook simulate --seed {seed}: {why}");
+        struck.extend(verdict.struck.into_keys());
+    }
+    let never: Vec<_> = KINDS.into_iter().filter(|kind| !struck.contains(*kind)).collect();
+    assert_eq!(never, Vec::<&str>::new());
+}
+
+/// Some of the moments; `pipehook simulate --seed 325 --only 0 --deaths` takes all.
+#[test]
+fn a_sandbox_that_dies_at_any_moment_changes_nothing_in_the_end() {
+    // Statuses and a success; check runs, a deployment at GitHub and a rollback.
+    for seed in [325, 387] {
+        let plan = Plan::draw(seed).only(&BTreeSet::from([0]));
+        let mut deaths = 0;
+        for moment in (1..).step_by(31) {
+            let Some(verdict) = simulate_a_death(&plan, moment, false).unwrap() else { break };
+            let again = format!("pipehook simulate --seed {seed} --only 0 --death {moment}");
+            assert_eq!(verdict.breaches, Vec::<String>::new(), "{again}");
+            deaths += 1;
+        }
+        assert!(deaths > 5, "{deaths}");
     }
 }
 

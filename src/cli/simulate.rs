@@ -12,7 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::Error;
-use crate::simulation::{Crowd, KINDS, Plan, Verdict, follow_crowd, shrink, simulate};
+use crate::simulation::{
+    Crowd, KINDS, Plan, Verdict, follow_crowd, shrink, simulate, simulate_a_death, simulate_safely,
+};
 
 /// With so many seeds, each kind of trouble has struck.
 const ENOUGH_TO_SEE_ALL: u64 = 10_000;
@@ -27,6 +29,7 @@ Examples:
   pipehook simulate --from 1 --seeds 200     two hundred that are always the same
   pipehook simulate --seed 4711              one story, told call by call
   pipehook simulate --seed 4711 --only 0,3   the same with only these of its incidents
+  pipehook simulate --seed 4711 --deaths     the same again and again, each time with a sandbox that dies at another moment
   pipehook simulate --crowd 10000            ten thousand executions at the same time, and what following them takes
 
 Exits with 1 where a promise was not kept, and then says how to see it again.")]
@@ -43,6 +46,12 @@ pub(super) struct Arguments {
     /// With --seed: only these of its incidents, by their numbers
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "seed")]
     only: Option<Vec<usize>>,
+    /// With --seed: a sandbox dies at this moment, of those at which the code of any of them waits for something
+    #[arg(long, value_name = "MOMENT", requires = "seed")]
+    death: Option<NonZero<u64>>,
+    /// With --seed: the story once for each such moment, untold
+    #[arg(long, requires = "seed", conflicts_with = "death")]
+    deaths: bool,
     /// Follows so many executions at the same time, in which nothing goes wrong, and measures that
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "from", "seed"])]
     crowd: Option<NonZero<usize>>,
@@ -97,27 +106,70 @@ impl Arguments {
     pub(super) fn run(self) -> Result<(), Error> {
         match (self.crowd, self.seed) {
             (Some(executions), _) => self.follow(executions.get()),
+            (_, Some(seed)) if self.deaths => self.die(seed),
             (_, Some(seed)) => self.tell(seed),
             _ => self.run_many(),
         }
     }
 
-    fn tell(&self, seed: u64) -> Result<(), Error> {
-        let mut plan = Plan::draw(seed);
-        if let Some(only) = &self.only {
-            plan = plan.only(&only.iter().copied().collect());
+    fn jobs(&self) -> usize {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get)
+    }
+
+    fn plan(&self, seed: u64) -> Result<Plan, Error> {
+        let plan = Plan::draw(seed);
+        let Some(only) = &self.only else { return Ok(plan) };
+        let only: BTreeSet<usize> = only.iter().copied().collect();
+        match only.iter().find(|number| plan.incidents.iter().all(|incident| incident.number != **number)) {
+            Some(number) => Err(Error::SetUp(format!("seed {seed} has no incident {number}"))),
+            None => Ok(plan.only(&only)),
         }
-        let verdict = simulate(&plan, true).map_err(|error| Error::SetUp(error.to_string()))?;
-        let mut out = io::stdout().lock();
-        let mut show = || {
-            write!(out, "{plan}")?;
-            for line in &verdict.story {
-                writeln!(out, "{line}")?;
-            }
-            out.flush()
+    }
+
+    fn tell(&self, seed: u64) -> Result<(), Error> {
+        let plan = self.plan(seed)?;
+        let verdict = match self.death {
+            None => simulate(&plan, true).map(Some),
+            Some(moment) => simulate_a_death(&plan, moment.get(), true),
         };
-        show().map_err(Error::Output)?;
+        let verdict = verdict.map_err(|error| Error::SetUp(error.to_string()))?;
+        let verdict = verdict.ok_or_else(|| Error::SetUp(format!("seed {seed} has no such moment")))?;
+        show_story(&mut io::stdout().lock(), &plan, &verdict).map_err(Error::Output)?;
         if verdict.breaches.is_empty() { Ok(()) } else { Err(Error::Breached(verdict.breaches)) }
+    }
+
+    fn die(&self, seed: u64) -> Result<(), Error> {
+        let plan = self.plan(seed)?;
+        let (next, last) = (AtomicU64::new(1), AtomicU64::new(u64::MAX));
+        let told: Mutex<Vec<Result<String, Error>>> = Mutex::default();
+        let work = || {
+            loop {
+                let moment = next.fetch_add(1, Ordering::Relaxed);
+                if moment >= last.load(Ordering::Relaxed) {
+                    return;
+                }
+                let wrong = match simulate_a_death(&plan, moment, false) {
+                    Ok(Some(verdict)) => verdict.breaches.into_iter().map(|breach| Ok((moment, breach))).collect(),
+                    Ok(None) => {
+                        last.fetch_min(moment, Ordering::Relaxed);
+                        return;
+                    }
+                    Err(error) => vec![Err(Error::SetUp(error.to_string()))],
+                };
+                let wrong = wrong.into_iter().map(|one| one.map(|(at, what)| format!("--death {at}: {what}")));
+                told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(wrong);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs() {
+                scope.spawn(work);
+            }
+        });
+        let told = told.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let wrong = told.into_iter().collect::<Result<Vec<String>, Error>>()?;
+        let moments = last.into_inner() - 1;
+        writeln!(io::stdout(), "seed {seed}: a sandbox died at each of {moments} moments").map_err(Error::Output)?;
+        if wrong.is_empty() { Ok(()) } else { Err(Error::Breached(wrong)) }
     }
 
     fn follow(&self, executions: usize) -> Result<(), Error> {
@@ -169,7 +221,6 @@ impl Arguments {
             // Far from the seeds that anybody would choose.
             since_epoch.as_millis() as u64 * 1000
         });
-        let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
         let bar = ProgressBar::new(self.seeds);
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos} of {len} seeds, {eta} left") {
             bar.set_style(style);
@@ -185,15 +236,13 @@ impl Arguments {
                     return;
                 }
                 let seed = first.wrapping_add(n);
-                let verdict = std::panic::catch_unwind(|| simulate(&Plan::draw(seed), false));
-                let verdict = match verdict {
-                    Ok(Ok(verdict)) => verdict,
-                    Ok(Err(error)) => {
+                let verdict = match simulate_safely(&Plan::draw(seed)) {
+                    Ok(verdict) => verdict,
+                    Err(error) => {
                         has_enough.store(true, Ordering::Relaxed);
                         *broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
                         return;
                     }
-                    Err(_) => Verdict::of_a_panic(),
                 };
                 bar.inc(1);
                 let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -204,7 +253,7 @@ impl Arguments {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 0..jobs {
+            for _ in 0..self.jobs() {
                 scope.spawn(work);
             }
         });
@@ -219,7 +268,7 @@ impl Arguments {
             wrong.extend(breaches.iter().map(|breach| format!("seed {seed}: {breach}")));
         }
         if let Some((seed, _)) = total.failures.first() {
-            wrong.push(format!("to see it again: {}", again(*seed)));
+            wrong.push(format!("to see it again: {}", again(*seed).map_err(|error| Error::SetUp(error.to_string()))?));
         }
         wrong.extend(total.missing().into_iter().map(|kind| format!("\"{kind}\" never happened")));
         if wrong.is_empty() { Ok(()) } else { Err(Error::Breached(wrong)) }
@@ -255,13 +304,26 @@ impl Arguments {
     }
 }
 
-/// The command that tells the story again, with as few incidents as it takes.
-fn again(seed: u64) -> String {
+fn show_story(out: &mut impl Write, plan: &Plan, verdict: &Verdict) -> io::Result<()> {
+    write!(out, "{plan}")?;
+    for line in &verdict.story {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()
+}
+
+/// Tells the story on standard error, with as few incidents as it takes, and gives the command that does so again.
+fn again(seed: u64) -> io::Result<String> {
     let plan = Plan::draw(seed);
-    let kept = std::panic::catch_unwind(|| shrink(&plan)).ok().and_then(Result::ok);
-    let kept: BTreeSet<usize> = kept.unwrap_or_default();
-    let all = kept.is_empty() || kept.len() == plan.incidents.len();
+    let kept = shrink(&plan)?;
+    let shrunken = plan.only(&kept);
+    // One that ends in a panic tells nothing but that.
+    if let Ok(told) = std::panic::catch_unwind(|| simulate(&shrunken, true)) {
+        // Whoever can't read it has the command.
+        let _ = show_story(&mut io::stderr().lock(), &shrunken, &told?);
+    }
     let numbers: Vec<String> = kept.iter().map(ToString::to_string).collect();
-    let only = if all { String::new() } else { format!(" --only {}", numbers.join(",")) };
-    format!("pipehook simulate --seed {seed}{only}")
+    let only =
+        if kept.len() == plan.incidents.len() { String::new() } else { format!(" --only {}", numbers.join(",")) };
+    Ok(format!("pipehook simulate --seed {seed}{only}"))
 }

@@ -41,8 +41,7 @@ impl Runner<'_> {
                 let Incident { number, what, .. } = self.plan.incidents[at].clone();
                 if self.happens(now, &what) {
                     self.watch.tell(now, || format!("[{number}] {what:?}"));
-                    // Of the rest it shows later whether they strike.
-                    self.watch.strike_at_once(&what);
+                    self.watch.happened(&what);
                 }
             }
             Deed::Deliver(commit) => self.deliver(commit),
@@ -51,6 +50,7 @@ impl Runner<'_> {
                 self.wires.world().pipelines().let_go(now, name, stage);
             }
             Deed::MendConfig => {
+                self.watch.undone("configuration broken");
                 let config = account::config(&github_api_url(), &self.routes());
                 account::put_config(&mut self.wires.world(), now, &config);
             }
@@ -61,8 +61,12 @@ impl Runner<'_> {
                 account::put_github_token(&mut world, now, &token);
                 drop(world);
                 self.tokens.push(token);
+                self.watch.undone("token revoked");
             }
-            Deed::Permit => self.permit(Permission::Write),
+            Deed::Permit => {
+                self.permit(Permission::Write);
+                self.watch.undone("permission lost");
+            }
             Deed::SignAnew => {
                 let secret = format!("secret {} of the simulation", self.secrets.len());
                 self.secrets.push(secret);
@@ -209,8 +213,10 @@ impl Runner<'_> {
             What::Worker(fate) => self.worker_fates.push_back(*fate),
             What::Webhook(fate) => self.webhook_fates.push_back(*fate),
             What::ColdStart => {
+                let idle = self.idle_workers.len() + self.idle_webhooks.len();
                 self.idle_workers.clear();
                 self.idle_webhooks.clear();
+                return idle > 0;
             }
             What::Skew { millis } => {
                 self.skew = *millis;

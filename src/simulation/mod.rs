@@ -17,15 +17,17 @@ mod truth;
 mod watch;
 mod wires;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use crowd::Crowd;
 pub use plan::{Incident, KINDS, Plan, What};
-pub use shrink::shrink;
+pub use shrink::{shrink, simulate_safely};
 
 use log::Log;
 use run::Runner;
+use sandbox::Doom;
 use watch::Watch;
 
 /// What came of a plan.
@@ -67,7 +69,18 @@ impl Verdict {
 /// # Errors
 /// Where no runtime can be made.
 pub fn simulate(plan: &Plan, tells: bool) -> std::io::Result<Verdict> {
-    carry_out(plan, |log| Watch::new(log, tells), tells).map(|(verdict, _)| verdict)
+    carry_out(plan, |log| Watch::new(log, tells), tells, None).map(|(verdict, _)| verdict)
+}
+
+/// As [`simulate`], and a sandbox dies at this moment, counted from 1, of those at which the code of any of them waits for
+/// something. `None` where the story has fewer.
+///
+/// # Errors
+/// Where no runtime can be made.
+pub fn simulate_a_death(plan: &Plan, moment: u64, tells: bool) -> std::io::Result<Option<Verdict>> {
+    let doom = Doom::new(Cell::new(moment));
+    let (verdict, _) = carry_out(plan, |log| Watch::new(log, tells), tells, Some(doom.clone()))?;
+    Ok((doom.get() == 0).then_some(verdict))
 }
 
 /// Follows so many executions at the same time, with at most so many workers, and measures what that takes.
@@ -76,14 +89,19 @@ pub fn simulate(plan: &Plan, tells: bool) -> std::io::Result<Verdict> {
 /// Where no runtime can be made.
 pub fn follow_crowd(executions: usize, workers: usize) -> std::io::Result<(Verdict, Crowd)> {
     let plan = Plan::crowd(executions, workers);
-    let (verdict, crowd) = carry_out(&plan, Watch::of_crowd, false)?;
+    let (verdict, crowd) = carry_out(&plan, Watch::of_crowd, false, None)?;
     Ok((verdict, crowd.unwrap_or_default()))
 }
 
-fn carry_out(plan: &Plan, watch: impl FnOnce(Log) -> Watch, tells: bool) -> std::io::Result<(Verdict, Option<Crowd>)> {
+fn carry_out(
+    plan: &Plan,
+    watch: impl FnOnce(Log) -> Watch,
+    tells: bool,
+    doom: Option<Doom>,
+) -> std::io::Result<(Verdict, Option<Crowd>)> {
     // The SDK draws its delays from this thread's generator.
     fastrand::seed(plan.seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     let (log, _guard) = Log::of(plan.seed, tells);
-    Ok(runtime.block_on(async { Runner::new(plan, watch(log)).await.finish().await }))
+    Ok(runtime.block_on(async { Runner::new(plan, watch(log), doom).await.finish().await }))
 }

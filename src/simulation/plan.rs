@@ -133,7 +133,7 @@ pub enum What {
     Webhook(Fate),
     /// Every sandbox that stands idle is taken away.
     ColdStart,
-    /// Sandboxes that start from now on have clocks which are off by so many milliseconds.
+    /// Sandboxes that start from now on have clocks which are off by so many milliseconds, every second one the other way.
     Skew { millis: i64 },
     /// The configuration does not parse, for a time.
     BrokenConfig { lasts: Duration },
@@ -292,7 +292,7 @@ impl fmt::Display for Plan {
 }
 
 /// Everything that can strike, as it is counted.
-pub const KINDS: [&str; 50] = [
+pub const KINDS: [&str; 52] = [
     "approval answered",
     "aws: access denied",
     "aws: bad gateway",
@@ -340,9 +340,11 @@ pub const KINDS: [&str; 50] = [
     "unreadable message",
     "webhook dies",
     "webhook freezes",
+    "webhook times out",
     "worker dies",
     "worker freezes",
     "worker freezes as it tells",
+    "worker times out",
 ];
 
 /// Circuit breakers that a service may have.

@@ -14,11 +14,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::crowd::Crowd;
 use super::plan::{BRANCH, Plan, What};
-use super::sandbox::{End, Fate, Fated};
+use super::sandbox::{Doom, End, Fate, Fated};
 use super::watch::Watch;
 use super::wires::{ENDPOINT, Wires};
 use super::{Verdict, deeds};
 use crate::aws::{Patience, loader};
+use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 use crate::local::{DEAD_LETTERS, FUNCTION_TIMEOUT, QUEUE, Setup, account, sample, signed_request};
 use crate::standin::{ACCOUNT, EXAMPLE_APP_KEY, Permission, REGION, Role, World, example_app_credentials};
@@ -94,6 +95,10 @@ pub(super) struct Runner<'a> {
     pub(super) idle_workers: Vec<Worker>,
     pub(super) idle_webhooks: Vec<Webhook>,
     pub(super) skew: i64,
+    /// Sandboxes that were started.
+    sandboxes: u64,
+    /// When a sandbox dies in any case, in moments at which one waits.
+    doom: Option<Doom>,
     pub(super) secrets: Vec<String>,
     pub(super) tokens: Vec<String>,
     pub(super) is_tidy: bool,
@@ -108,7 +113,7 @@ pub(super) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) async fn new(plan: &'a Plan, watch: Watch) -> Self {
+    pub(super) async fn new(plan: &'a Plan, watch: Watch, doom: Option<Doom>) -> Self {
         let mut world = World::new(BEGINNING, plan.seed);
         world.forget_responses();
         let wires = Wires::new(world, plan.set_up.slowest, plan.seed);
@@ -131,6 +136,8 @@ impl<'a> Runner<'a> {
             idle_workers: Vec::new(),
             idle_webhooks: Vec::new(),
             skew: 0,
+            sandboxes: 0,
+            doom,
             secrets: vec!["the first secret of the simulation".to_owned()],
             tokens: vec!["ghp_firstTokenOfTheSimulation00000000000".to_owned()],
             is_tidy: false,
@@ -218,16 +225,18 @@ impl<'a> Runner<'a> {
         let delivery = format!("72d3162e-cc78-11e3-81ab-{:012}", self.deliveries);
         let secret = if commit.is_forged { "a guess" } else { self.secrets.last().map_or("", String::as_str) };
         let Ok(request) = signed_request(&delivery, "push", &commit.payload, secret) else { return };
-        let webhook = self
-            .idle_webhooks
-            .pop()
-            .unwrap_or_else(|| account::webhook(&self.sdk_config, &self.queue_url, &self.wires.clock(self.skew)));
-        let fate = self.webhook_fates.pop_front();
+        let webhook = match self.idle_webhooks.pop() {
+            Some(webhook) => webhook,
+            None => {
+                let clock = self.clock_of_a_sandbox();
+                account::webhook(&self.sdk_config, &self.queue_url, &clock)
+            }
+        };
+        let (fate, doom) = (self.webhook_fates.pop_front(), self.doom.clone());
         let sent = Instant::now();
         self.running.push(Box::pin(async move {
             let handled = async { webhook.handle(request).await.status().as_u16() };
-            let (end, has_struck) = Fated::new(timeout(GITHUB_WAITS, handled), fate).await;
-            let struck = fate.filter(|_| has_struck);
+            let (end, struck) = Fated::new(timeout(GITHUB_WAITS, handled), fate, doom).await;
             let (status, webhook) = match end {
                 // Whoever was frozen may answer when GitHub has long gone.
                 End::Answered(Ok(status)) => (Some(status).filter(|_| sent.elapsed() <= GITHUB_WAITS), Some(webhook)),
@@ -237,22 +246,31 @@ impl<'a> Runner<'a> {
         }));
     }
 
+    /// Machines' clocks differ from each other's, and from the services'.
+    fn clock_of_a_sandbox(&mut self) -> Clock {
+        self.sandboxes += 1;
+        self.watch.meet("clock off");
+        self.wires.clock(if self.sandboxes.is_multiple_of(2) { -self.skew } else { self.skew })
+    }
+
     fn invoke(&mut self, batch: Value) {
         let Ok(event) = serde_json::from_value::<SqsEvent>(batch.clone()) else {
             self.watch.breach("the stand-in made a batch that can't be read".to_owned());
             return;
         };
-        let worker = self.idle_workers.pop().unwrap_or_else(|| {
-            let clock = self.wires.clock(self.skew);
-            let worker = account::worker(&self.sdk_config, &self.queue_url, &clock);
-            worker.with_transport(self.wires.transport())
-        });
-        let fate = self.worker_fates.pop_front();
+        let worker = match self.idle_workers.pop() {
+            Some(worker) => worker,
+            None => {
+                let clock = self.clock_of_a_sandbox();
+                let worker = account::worker(&self.sdk_config, &self.queue_url, &clock);
+                worker.with_transport(self.wires.transport())
+            }
+        };
+        let (fate, doom) = (self.worker_fates.pop_front(), self.doom.clone());
         self.busy += 1;
         self.running.push(Box::pin(async move {
             let handled = worker.handle(event, FUNCTION_TIMEOUT);
-            let (end, has_struck) = Fated::new(timeout(FUNCTION_TIMEOUT, handled), fate).await;
-            let struck = fate.filter(|_| has_struck);
+            let (end, struck) = Fated::new(timeout(FUNCTION_TIMEOUT, handled), fate, doom).await;
             match end {
                 End::Answered(Ok(answer)) => {
                     let answer = serde_json::to_value(answer).ok();
@@ -269,7 +287,7 @@ impl<'a> Runner<'a> {
             Done::Worker { batch, answer, worker, struck } => {
                 self.busy -= 1;
                 self.watch.fate(struck.map(What::Worker));
-                if worker.is_none() && struck.is_none() {
+                if worker.is_none() && !matches!(struck, Some(Fate::Dies { .. })) {
                     self.watch.strike("worker times out");
                 }
                 self.idle_workers.extend(worker.map(|worker| *worker));
@@ -278,6 +296,9 @@ impl<'a> Runner<'a> {
             }
             Done::Delivery { commit, status, webhook, struck } => {
                 self.watch.fate(struck.map(What::Webhook));
+                if status.is_none() && !matches!(struck, Some(Fate::Dies { .. })) {
+                    self.watch.strike("webhook times out");
+                }
                 self.idle_webhooks.extend(webhook);
                 let is_forged = self.commits[commit].is_forged;
                 match status {

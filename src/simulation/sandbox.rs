@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ pub(super) fn is_telling() {
     IS_TELLING.set(true);
 }
 
+/// How many more moments there are, of all invocations together, until the one that comes to the last of them dies. Zero once
+/// it has died.
+pub(super) type Doom = Rc<Cell<u64>>;
+
 /// How an invocation ended.
 #[derive(Debug)]
 pub(super) enum End<T> {
@@ -43,33 +48,33 @@ pub(super) enum End<T> {
 pub(super) struct Fated<F> {
     inner: Pin<Box<F>>,
     fate: Option<Fate>,
+    doom: Option<Doom>,
     /// The moments so far.
     waits: u32,
     frozen: Option<Pin<Box<Sleep>>>,
     /// When Lambda takes the sandbox away.
     until: Instant,
-    /// Whether the fate has struck.
-    has_struck: bool,
+    /// What has befallen it.
+    struck: Option<Fate>,
 }
 
 impl<F: Future> Fated<F> {
-    pub(super) fn new(inner: F, fate: Option<Fate>) -> Self {
+    pub(super) fn new(inner: F, fate: Option<Fate>, doom: Option<Doom>) -> Self {
         let until = Instant::now() + FUNCTION_TIMEOUT;
-        Self { inner: Box::pin(inner), fate, waits: 0, frozen: None, until, has_struck: false }
+        Self { inner: Box::pin(inner), fate, doom, waits: 0, frozen: None, until, struck: None }
     }
 }
 
 impl<F> Fated<F> {
     fn freeze(&mut self, lasts: Duration) {
-        self.fate = None;
-        self.has_struck = true;
+        self.struck = self.fate.take();
         self.frozen = Some(Box::pin(sleep(lasts)));
     }
 }
 
 impl<F: Future> Future for Fated<F> {
-    /// How it ended, and whether its fate has struck it.
-    type Output = (End<F::Output>, bool);
+    /// How it ended, and what has befallen it.
+    type Output = (End<F::Output>, Option<Fate>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -78,17 +83,23 @@ impl<F: Future> Future for Fated<F> {
                 match frozen.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
                     // Nobody wakes up in a sandbox that is no more.
-                    Poll::Ready(()) if Instant::now() > this.until => return Poll::Ready((End::Died, true)),
+                    Poll::Ready(()) if Instant::now() > this.until => return Poll::Ready((End::Died, this.struck)),
                     Poll::Ready(()) => this.frozen = None,
                 }
             }
             IS_TELLING.set(false);
             if let Poll::Ready(answer) = this.inner.as_mut().poll(cx) {
-                return Poll::Ready((End::Answered(answer), this.has_struck));
+                return Poll::Ready((End::Answered(answer), this.struck));
             }
             this.waits += 1;
+            if let Some(doom) = this.doom.as_ref().filter(|doom| doom.get() > 0) {
+                doom.set(doom.get() - 1);
+                if doom.get() == 0 {
+                    return Poll::Ready((End::Died, Some(Fate::Dies { at: this.waits })));
+                }
+            }
             match this.fate {
-                Some(Fate::Dies { at }) if this.waits >= at => return Poll::Ready((End::Died, true)),
+                Some(Fate::Dies { at }) if this.waits >= at => return Poll::Ready((End::Died, this.fate)),
                 Some(Fate::Freezes { at, lasts }) if this.waits >= at => this.freeze(lasts),
                 Some(Fate::FreezesTelling { lasts }) if IS_TELLING.get() => this.freeze(lasts),
                 _ => return Poll::Pending,

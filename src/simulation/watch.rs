@@ -54,6 +54,8 @@ const CALLS_IN_DOUBT: u64 = 12;
 pub(super) struct Watch {
     breaches: Vec<String>,
     struck: BTreeMap<String, u64>,
+    /// What has been done, and strikes when somebody comes upon it.
+    awaited: BTreeSet<&'static str>,
     calls: BTreeMap<&'static str, u64>,
     statuses_seen: usize,
     checks_seen: usize,
@@ -111,11 +113,28 @@ impl Watch {
         *self.struck.entry(kind.to_owned()).or_default() += 1;
     }
 
-    /// What has struck as soon as it happens.
-    pub(super) fn strike_at_once(&mut self, what: &What) {
-        if !matches!(what, What::Calls { .. } | What::Outage { .. } | What::Worker(_) | What::Webhook(_)) {
-            self.strike(what.kind());
+    /// What has happened strikes at once, or when somebody comes upon it.
+    pub(super) fn happened(&mut self, what: &What) {
+        match what {
+            What::Calls { .. } | What::Outage { .. } | What::Worker(_) | What::Webhook(_) => {}
+            What::Events { .. } | What::Twice { .. } => {}
+            What::Skew { .. } | What::BrokenConfig { .. } | What::NewToken { .. } | What::NoPermission { .. } => {
+                self.awaited.insert(what.kind());
+            }
+            _ => self.strike(what.kind()),
         }
+    }
+
+    /// Somebody comes upon what was done.
+    pub(super) fn meet(&mut self, kind: &'static str) {
+        if self.awaited.remove(kind) {
+            self.strike(kind);
+        }
+    }
+
+    /// What was done is undone.
+    pub(super) fn undone(&mut self, kind: &'static str) {
+        self.awaited.remove(kind);
     }
 
     /// What has befallen an invocation, where something has.
@@ -180,7 +199,19 @@ impl Watch {
     }
 
     fn read_the_journal(&mut self, world: &mut World, set_up: &SetUp) {
+        for fault in world.faults().take_met_events() {
+            self.strike(What::Events { count: 1, fault }.kind());
+        }
+        for count in 0..world.queues().take_doublings() {
+            self.strike(What::Twice { count }.kind());
+        }
         for call in world.journal() {
+            match (call.service, call.status, call.fault) {
+                ("ssm", _, None) => self.meet("configuration broken"),
+                ("github", 401, None) => self.meet("token revoked"),
+                ("github", 403 | 404, None) => self.meet("permission lost"),
+                _ => {}
+            }
             // What several workers do at the same time can't be told apart here.
             if set_up.workers == 1 {
                 self.judge_patience(call);

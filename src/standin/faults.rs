@@ -245,16 +245,26 @@ struct Rule {
     fault: Fault,
 }
 
+#[derive(Debug)]
+struct EventRule {
+    when: When,
+    seen: u32,
+    fault: EventFault,
+    has_met: bool,
+}
+
 /// The rules by which calls and events go wrong. The first rule that meets a call decides; without rules all is well.
 pub struct Faults {
     rules: Vec<Rule>,
-    events: Vec<(When, u32, EventFault)>,
+    events: Vec<EventRule>,
+    /// What rules have met their first event, since somebody has asked.
+    met: Vec<EventFault>,
     ids: Ids,
 }
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { rules: Vec::new(), events: Vec::new(), ids: Ids::new(seed, "faults") }
+        Self { rules: Vec::new(), events: Vec::new(), met: Vec::new(), ids: Ids::new(seed, "faults") }
     }
 
     /// The next `count` calls of an operation go wrong. `*` stands for any service or any operation. GitHub's
@@ -287,7 +297,7 @@ impl Faults {
 
     /// CodePipeline's events go wrong when `when` says so.
     pub fn events(&mut self, when: When, fault: EventFault) {
-        self.events.push((when, 0, fault));
+        self.events.push(EventRule { when, seen: 0, fault, has_met: false });
     }
 
     /// From now on all is well again.
@@ -316,10 +326,21 @@ impl Faults {
     }
 
     pub(crate) fn meet_event(&mut self, now: Timestamp) -> Option<EventFault> {
-        let Self { events, ids, .. } = self;
-        let hit = events.iter_mut().find_map(|(when, seen, fault)| is_met(*when, seen, now, ids).then_some(*fault));
-        events.retain(|(when, seen, _)| !is_spent(*when, *seen));
+        let Self { events, ids, met, .. } = self;
+        let met_by = events.iter_mut().find_map(|rule| is_met(rule.when, &mut rule.seen, now, ids).then_some(rule));
+        let hit = met_by.map(|rule| {
+            if !std::mem::replace(&mut rule.has_met, true) {
+                met.push(rule.fault);
+            }
+            rule.fault
+        });
+        events.retain(|rule| !is_spent(rule.when, rule.seen));
         hit
+    }
+
+    /// What has befallen events since the last time that this was asked: each rule counts once, with its first event.
+    pub(crate) fn take_met_events(&mut self) -> Vec<EventFault> {
+        std::mem::take(&mut self.met)
     }
 }
 

@@ -133,6 +133,8 @@ pub(super) struct Queue {
     messages: Vec<Message>,
     /// So many of the next receives leave their message visible, as a standard queue is allowed to.
     deliver_again: u32,
+    /// Whether none of them has come yet.
+    is_to_begin: bool,
 }
 
 impl Queue {
@@ -148,12 +150,21 @@ pub struct Sqs {
     tasks: Vec<moving::Task>,
     ids: Ids,
     shuffled: bool,
+    /// How often a queue has begun to deliver messages twice, since somebody has asked.
+    doublings: u32,
     now: Timestamp,
 }
 
 impl Sqs {
     pub(crate) fn new(now: Timestamp, seed: u64) -> Self {
-        Self { queues: BTreeMap::new(), tasks: Vec::new(), ids: Ids::new(seed, "sqs"), shuffled: false, now }
+        Self {
+            queues: BTreeMap::new(),
+            tasks: Vec::new(),
+            ids: Ids::new(seed, "sqs"),
+            shuffled: false,
+            doublings: 0,
+            now,
+        }
     }
 
     /// Deletes a queue with what lies in it.
@@ -169,6 +180,7 @@ impl Sqs {
             created: now,
             messages: Vec::new(),
             deliver_again: 0,
+            is_to_begin: false,
         });
         queue.spec = spec;
     }
@@ -182,8 +194,13 @@ impl Sqs {
     /// The next `count` messages received from a queue stay visible and are received once more at once.
     pub fn deliver_twice(&mut self, queue: &str, count: u32) {
         if let Some(queue) = self.queues.get_mut(queue) {
-            queue.deliver_again = count;
+            (queue.deliver_again, queue.is_to_begin) = (count, true);
         }
+    }
+
+    /// How often a queue has begun to deliver messages twice, since the last time that this was asked.
+    pub(crate) fn take_doublings(&mut self) -> u32 {
+        std::mem::take(&mut self.doublings)
     }
 
     /// Puts a raw message on a queue, without the checks of `SendMessage`. `false` where there is no such queue.
@@ -329,6 +346,7 @@ impl Sqs {
             message.in_flight = true;
             if queue.deliver_again > 0 {
                 queue.deliver_again -= 1;
+                self.doublings += u32::from(std::mem::take(&mut queue.is_to_begin));
             } else {
                 message.available = hidden_until;
             }
