@@ -4,7 +4,8 @@
 The journal holds one JSON object a line: service, operation, path, request, status, response, and the name of the fault
 that met the call, if any. Each operation must be one of GitHub's; a request that succeeded must fit the description,
 parameters of its query included, and know no other members; an answer's status must be one that GitHub documents there
-or that any call can have, and a success must fit the description. Lines of the service `github-event` are events that
+or that any call can have, and a success must fit the description; and each operation of those that pipehook asks must have been
+answered with one. Lines of the service `github-event` are events that
 the stand-in made up; their request is the payload, and it must fit the description of the webhook.
 
 Usage: check_github.py API.json WEBHOOKS.json JOURNAL...
@@ -23,6 +24,36 @@ ANYWHERE = {301, 302, 307, 400, 401, 403, 404, 422, 429, 500, 502, 503}
 # Where a renamed repository is found.
 BY_ID = "/repositories/{id}"
 BY_NAME = "/repos/{owner}/{repo}"
+# What pipehook asks of GitHub.
+ASKED = {
+    "GET /app",
+    "GET /app/hook/config",
+    "GET /app/hook/deliveries",
+    "GET /repos/{owner}/{repo}/check-runs/{check_run_id}",
+    "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
+    "GET /repos/{owner}/{repo}/commits/{ref}/check-runs",
+    "GET /repos/{owner}/{repo}/commits/{ref}/statuses",
+    "GET /repos/{owner}/{repo}/deployments",
+    "GET /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
+    "GET /repos/{owner}/{repo}/git/tags/{tag_sha}",
+    "GET /repos/{owner}/{repo}/hooks",
+    "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries",
+    "GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}",
+    "GET /repos/{owner}/{repo}/installation",
+    "GET /user",
+    "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
+    "PATCH /repos/{owner}/{repo}/hooks/{hook_id}",
+    "DELETE /repos/{owner}/{repo}/hooks/{hook_id}",
+    "POST /app/hook/deliveries/{delivery_id}/attempts",
+    "POST /app/installations/{installation_id}/access_tokens",
+    "POST /repos/{owner}/{repo}/check-runs",
+    "POST /repos/{owner}/{repo}/deployments",
+    "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
+    "POST /repos/{owner}/{repo}/hooks",
+    "POST /repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts",
+    "POST /repos/{owner}/{repo}/hooks/{hook_id}/pings",
+    "POST /repos/{owner}/{repo}/statuses/{sha}",
+}
 
 
 def as_json_schema(node):
@@ -110,7 +141,10 @@ def check_request(api, operation, call, key):
         if call["request"] is not None:
             yield f"{key}: takes no body"
         return
+    body = api.resolve(body)
     schema = api.schema(body)
+    if call["request"] is None and body.get("required"):
+        yield f"{key}: takes a body"
     if call["request"] is None or schema is None:
         return
     yield from api.mismatches(key, schema, call["request"])
@@ -133,18 +167,21 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     api, webhooks = Description(sys.argv[1]), Description(sys.argv[2])
-    found, checked = Counter(), Counter()
+    found, checked, succeeded = Counter(), Counter(), set()
     for journal in sys.argv[3:]:
         with open(journal, encoding="utf-8") as lines:
             for line in lines:
                 call = json.loads(line)
                 if call["service"] == "github" and call["fault"] is None:
                     found.update(check_call(api, call))
+                    if call["status"] < 300:
+                        succeeded.add(call["operation"].replace(BY_ID, BY_NAME))
                 elif call["service"] == "github-event":
                     found.update(check_event(webhooks, call))
                 else:
                     continue
                 checked[call["operation"]] += 1
+    found.update(f"{operation}: it was answered with success nowhere" for operation in ASKED - succeeded)
     for mismatch, count in sorted(found.items()):
         print(f"{mismatch} ({count} times)")
     if not checked:

@@ -28,6 +28,7 @@ from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
 
 AWS = {
+    "cloudformation",
     "codebuild",
     "codeconnections",
     "codepipeline",
@@ -41,8 +42,10 @@ AWS = {
     "ssm",
     "sts",
 }
+# What a journal holds besides: GitHub's calls and events, which check_github.py checks, and what no service was asked.
+ELSEWHERE = {"github", "github-event", "unknown"}
 # The services whose protocols are a form and XML.
-QUERY = {"ec2", "elbv2", "sts"}
+QUERY = {"cloudformation", "ec2", "elbv2", "sts"}
 # The services that speak REST. Their errors have the code in a header, which no journal holds.
 REST = {"lambda"}
 # Errors that any operation can answer and that models do not list.
@@ -60,6 +63,15 @@ COMMON_ERRORS = {
 }
 # EC2's model lists no errors, and Elastic Load Balancing's not those that any operation can answer; these are documented.
 QUERY_ERRORS = {
+    "cloudformation": {
+        "AccessDenied",
+        "InternalFailure",
+        "InvalidAction",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "Throttling",
+        "ValidationError",
+    },
     "ec2": {
         "AuthFailure",
         "InternalError",
@@ -307,9 +319,11 @@ def main(path):
             call = json.loads(line)
             service, name = call["service"], call["operation"]
             counts[f"{service} {name} {call['status'] or 'lost'}"] += 1
-            if service not in AWS:
+            if service in ELSEWHERE:
                 continue
-            if name not in known[service].operation_names:
+            if service not in AWS:
+                problems = ["no service that is checked here"]
+            elif name not in known[service].operation_names:
                 problems = [f"{service} has no such operation"]
             else:
                 operation = known[service].operation_model(name)
