@@ -1,7 +1,7 @@
 //! Telling GitHub, as commit statuses or as check runs.
 //!
-//! Both show the same: a context, a state and a line. A check run has a page and buttons besides, and is changed in place
-//! where a status is posted anew.
+//! Both show the same: a context, a state and a line. A check run has a page and buttons besides, and is changed in place,
+//! until it is completed, where a status is posted anew.
 
 use super::Worker;
 use super::trouble::Cause;
