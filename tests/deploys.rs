@@ -367,6 +367,18 @@ async fn a_failed_rollout_is_stopped_where_the_route_says_so() {
     assert_eq!(scene.calls("StopPipelineExecution"), 1);
 }
 
+/// Without a circuit breaker nobody knows yet that it has failed.
+#[tokio::test]
+async fn a_rollout_that_may_recover_is_not_stopped() {
+    let routes = format!("{}stop_failed_rollout = true\n", sample::ROUTES);
+    let rollout = Rollout::fails(60, Cause::Exits(1)).action_times_out(20);
+    let (scene, sha) = deploying_with(&routes, rollout, |service| service.circuit_breaker(CircuitBreaker::Off)).await;
+    scene.run().await;
+    assert!(scene.shows(&sha).contains("Staging failure: Rollout is failing"), "{}", scene.shows(&sha));
+    assert_eq!(scene.executions().pop().unwrap().1, "Failed");
+    assert_eq!(scene.calls("StopPipelineExecution"), 0);
+}
+
 #[tokio::test]
 async fn a_retry_of_a_failed_rollout_starts_over() {
     let scene = Scene::new().await;

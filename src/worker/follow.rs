@@ -12,6 +12,7 @@ use crate::domain::event::{CommitSha, RepositoryName};
 use crate::domain::execution::{ExecutionSnapshot, ExecutionStatus, Stage};
 use crate::domain::reading::Source;
 use crate::domain::report::{Author, Report, RunOptions, ShownStatuses, State, Wanted, desired, diff};
+use crate::domain::rollout::{Progress, Rollout};
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 use crate::domain::wake::{Wake, aligned, next_wake};
@@ -221,7 +222,9 @@ impl Worker {
     /// Stops an execution whose rollout has failed, for the next push need not wait until its action times out. The
     /// deploy action is abandoned, not the service: ECS goes on with bringing the revision from before back.
     async fn stop_failed_rollout(&self, run: &Run, snapshot: &ExecutionSnapshot) -> Result<(), PipelineError> {
-        let Some(rollout) = snapshot.stages.iter().find_map(Stage::failed_rollout) else { return Ok(()) };
+        // Without a circuit breaker ECS goes on with what fails, and that may come up yet.
+        let is_over = |rollout: &&Rollout| rollout.is_failed() && rollout.progress != Progress::Failing;
+        let Some(rollout) = snapshot.stages.iter().flat_map(Stage::rollouts).find(is_over) else { return Ok(()) };
         let reason = format!("The rollout of {} has failed", rollout.service);
         let Run { pipeline, execution, .. } = run;
         match self.pipelines.stop(pipeline, execution, true, &reason).await {
