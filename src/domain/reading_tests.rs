@@ -266,6 +266,8 @@ fn a_stage_whose_actions_have_succeeded_may_have_failed_by_its_condition() {
     assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &told)), "Source Succeeded, Staging Failed");
     assert_eq!(stages(&assemble(ExecutionStatus::Succeeded, &actions, &views)), "Source Succeeded, Staging Succeeded");
     let of_newer = |name: &str| StageView { status: None, ..view(name, StageStatus::InProgress) };
+    let before_prod = [view("Source", StageStatus::Succeeded), of_newer("Staging"), of_newer("Prod")];
+    assert_eq!(stages(&assemble(ExecutionStatus::Failed, &actions, &before_prod)), "Source Succeeded, Staging Failed");
     let newer = [of_newer("Source"), of_newer("Staging"), of_newer("Prod")];
     assert_eq!(
         stages(&assemble(ExecutionStatus::Failed, &actions, &newer)),
