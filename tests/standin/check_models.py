@@ -61,17 +61,17 @@ COMMON_ERRORS = {
     "UnrecognizedClientException",
     "ValidationException",
 }
-# EC2's model lists no errors, and Elastic Load Balancing's not those that any operation can answer; these are documented.
+# What any operation of the query protocol can answer, which no model lists; EC2 has codes of its own. All are documented.
+ANY_QUERY_ERRORS = {
+    "AccessDenied",
+    "InternalFailure",
+    "InvalidAction",
+    "InvalidClientTokenId",
+    "MissingAuthenticationToken",
+    "Throttling",
+}
 QUERY_ERRORS = {
-    "cloudformation": {
-        "AccessDenied",
-        "InternalFailure",
-        "InvalidAction",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-        "Throttling",
-        "ValidationError",
-    },
+    "cloudformation": ANY_QUERY_ERRORS | {"ValidationError"},
     "ec2": {
         "AuthFailure",
         "InternalError",
@@ -84,16 +84,8 @@ QUERY_ERRORS = {
         "UnauthorizedOperation",
         "UnknownParameter",
     },
-    "elbv2": {
-        "AccessDenied",
-        "InternalFailure",
-        "InvalidAction",
-        "InvalidClientTokenId",
-        "MissingAuthenticationToken",
-        "Throttling",
-        "ValidationError",
-    },
-    "sts": {"AccessDenied", "InternalFailure", "InvalidAction", "InvalidClientTokenId", "MissingAuthenticationToken", "Throttling"},
+    "elbv2": ANY_QUERY_ERRORS | {"ValidationError"},
+    "sts": ANY_QUERY_ERRORS,
 }
 # The codes that SQS kept from its query protocol and that its JSON model does not list.
 SQS_ERRORS = {"InvalidAction", "InvalidParameterValue", "MissingParameter"}
