@@ -94,8 +94,6 @@ struct Looked {
     snapshot: ExecutionSnapshot,
     /// GitHub showed what the last reading asks for, but for what it does not take.
     settled: bool,
-    /// It was final at the first reading, and is not any more: somebody has retried it, and this was not told.
-    goes_on: bool,
     /// What GitHub does not take.
     not_taken: Option<Cause>,
     /// Newer executions of the commit whose word is covered by this one's.
@@ -105,7 +103,7 @@ struct Looked {
 impl Looked {
     /// Nothing is left to do for it.
     fn settled(snapshot: ExecutionSnapshot) -> Self {
-        Self { snapshot, settled: true, goes_on: false, not_taken: None, spoken_over: Vec::new() }
+        Self { snapshot, settled: true, not_taken: None, spoken_over: Vec::new() }
     }
 }
 
@@ -245,11 +243,12 @@ impl Worker {
 
     /// Brings GitHub up to date once, without a further wake-up.
     pub(super) async fn look_once(&self, message: &Message, run: &Run, seen: Seen) -> Result<Left, Cause> {
+        let was_final = seen.snapshot.is_final();
         let looked = self.reconcile(run, &mut Memory::default(), Some(seen), false).await;
-        let Looked { settled, goes_on, not_taken, spoken_over, .. } = looked.map_err(|(cause, _)| cause)?;
+        let Looked { snapshot, settled, not_taken, spoken_over } = looked.map_err(|(cause, _)| cause)?;
         self.have_them_speak(message, &run.pipeline, &spoken_over).await?;
         match not_taken {
-            _ if goes_on => Ok(Left::Chain),
+            _ if was_final && !snapshot.is_final() => Ok(Left::Chain),
             Some(cause) => Err(cause),
             None if settled => Ok(Left::Nothing),
             None => Ok(Left::Look),
@@ -292,7 +291,7 @@ impl Worker {
             };
             // A look that tells it has a run taken for one that is followed.
             if was_final && !snapshot.is_final() {
-                return Ok(Looked { snapshot, settled: false, goes_on: true, not_taken, spoken_over });
+                return Ok(Looked { snapshot, settled: false, not_taken, spoken_over });
             }
             let commit = snapshot.commit.clone().unwrap_or_else(|| run.commit.clone());
             let wanted = desired(&snapshot, &commit, &run.options);
@@ -300,7 +299,7 @@ impl Worker {
                 snapshot.stages.iter().flat_map(|stage| &stage.actions).filter_map(KnownRollout::of).collect();
             let told = as_reported(&wanted, &commit);
             if memory.reported == told && (has_asked || !snapshot.is_final()) {
-                return Ok(Looked { snapshot, settled: true, goes_on: false, not_taken, spoken_over });
+                return Ok(Looked { snapshot, settled: true, not_taken, spoken_over });
             }
             let brought = self.bring_up_to_date(run, &snapshot, &commit, &wanted, &memory.reported, shown).await;
             let brought = brought.map_err(|cause| (cause, Some(Box::new(snapshot.clone()))))?;
@@ -309,8 +308,7 @@ impl Worker {
             has_asked = !brought.may_have_crossed;
             rounds += 1;
             if brought.posted == 0 || rounds == MAX_ROUNDS {
-                let settled = brought.posted == 0;
-                return Ok(Looked { snapshot, settled, goes_on: false, not_taken, spoken_over });
+                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken, spoken_over });
             }
         }
     }

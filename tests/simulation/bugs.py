@@ -98,9 +98,9 @@ BUGS = [
      "for double in doubles.iter().filter(|_| !BUG) {"),
     ("nothing is read again after posting", 676, "src/worker/follow.rs",
      "            if brought.posted == 0 || rounds == MAX_ROUNDS {\n"
-     "                let settled = brought.posted == 0;",
+     "                return Ok(Looked { snapshot, settled: brought.posted == 0, not_taken, spoken_over });",
      "            if brought.posted == 0 || rounds == MAX_ROUNDS || BUG {\n"
-     "                let settled = brought.posted == 0 || BUG;"),
+     "                return Ok(Looked { snapshot, settled: brought.posted == 0 || BUG, not_taken, spoken_over });"),
     ("doubles are tried again beside each other", 1_700_006_793, "src/worker/doubles.rs",
      ".filter(|known| known.knows >= turn.knows) else",
      ".filter(|known| known.knows >= turn.knows && !BUG) else"),
