@@ -891,6 +891,22 @@ async fn a_pipeline_that_cannot_be_started_says_what_to_mend() {
     assert_eq!(denied.dead_letters(), Vec::<String>::new());
 }
 
+/// Promise 1: what can't be started again does not take the word of the run that was.
+#[tokio::test]
+async fn a_push_that_is_delivered_again_and_cannot_be_started_leaves_what_its_run_has_told() {
+    let scene = Scene::new().await;
+    let fails = Script::new().on("Build", "Build", Outcome::fail(20, "JobFailed", "exit status 1"));
+    scene.local.world().pipelines().script(sample::PIPELINE, fails);
+    let payload = sample::push("main", "Say hello", &["a"]);
+    scene.deliver("push", &payload).await;
+    scene.run().await;
+    scene.local.world().faults().add("codepipeline", "*", When::Always, Fault::AccessDenied);
+    scene.local.world().faults().next("github", "*", 1, Fault::Throttle);
+    scene.deliver("push", &payload).await;
+    scene.run().await;
+    scene.assert_truth();
+}
+
 /// A rotated secret and a changed configuration are in force within five minutes, without a deploy.
 #[tokio::test]
 async fn settings_change_without_a_deploy() {

@@ -149,14 +149,14 @@ impl Worker {
             state: State::Error,
             description: text::cannot_start(&what, &mending),
         };
-        let shown = shown.as_ref().ok();
+        let shown = shown.map_err(|cause| Trouble::passing(cause, Job::Start(again.clone())))?;
         // What an execution of the commit says stands: it may be the very one that an earlier try has started.
-        let speaks = |shown: &ShownStatuses| shown.get(&report.context).is_some_and(|own| own.execution.is_some());
-        if shown.is_some_and(|shown| shown.shows(&report) || speaks(shown)) {
+        let speaks = shown.get(&report.context).is_some_and(|own| own.execution.is_some());
+        if shown.shows(&report) || speaks {
             return Ok(());
         }
-        let conclusion = Some(Conclusion::ActionRequired);
-        let tale = Tale { url: links::pipeline(&self.region, pipeline), conclusion, shown, ..Tale::default() };
+        let (url, conclusion) = (links::pipeline(&self.region, pipeline), Some(Conclusion::ActionRequired));
+        let tale = Tale { url, conclusion, shown: Some(&shown), ..Tale::default() };
         let told = self.tell(&request.repository, &request.commit, &report, tale).await;
         told.map_err(|cause| Trouble::passing(cause, Job::Start(again)))
     }
