@@ -577,6 +577,32 @@ async fn a_run_that_is_retried_while_its_end_is_told_is_followed() {
     assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
 }
 
+/// Promise 4: a wake-up that comes again after another chain has told the end finds that the run was retried. To whoever knows that
+/// other chain it is none of its doubles.
+#[tokio::test]
+async fn a_retried_run_is_followed_by_a_wake_up_that_comes_again() {
+    let scene = Scene::new().await;
+    scene.local.world().faults().events(When::Always, EventFault::Drop);
+    let sha = sample::sha("Flaky");
+    let flaky = Script::new().on_attempt("Build", "Build", 1, Outcome::fail(40, "JobFailed", "network is down"));
+    scene.local.world().pipelines().script_commit(sample::PIPELINE, &sha, flaky);
+    let payload = sample::push("main", "Flaky", &["a"]);
+    scene.deliver("push", &payload).await;
+    assert!(scene.handle_one_batch().await);
+    scene.wait_for_a_message();
+    let _taken_by_one_that_dies = scene.local.next_batch().unwrap();
+    scene.deliver("push", &payload).await;
+    scene.run_for(Duration::from_secs(170)).await;
+    assert!(scene.shows(&sha).contains("codepipeline/node-server failure: "), "{}", scene.shows(&sha));
+    let (now, execution) = (scene.now(), scene.newest_execution());
+    assert!(scene.local.world().pipelines().retry(now, &execution, "Build", false));
+    scene.wait_for_a_message();
+    assert!(scene.handle_one_batch_by(&scene.local.another_worker()).await);
+    assert!(scene.shows(&sha).contains("codepipeline/node-server pending: "), "{}", scene.shows(&sha));
+    scene.run().await;
+    assert!(scene.shows(&sha).contains("codepipeline/node-server success: Deployed"), "{}", scene.shows(&sha));
+}
+
 /// GitHub tells of a push before all of its machines know the commit.
 #[tokio::test]
 async fn what_a_filter_leaves_out_is_told_once_github_knows_the_commit() {

@@ -9,7 +9,7 @@ use pipehook::simulation::{KINDS, Plan, follow_crowd, simulate, simulate_a_death
 
 /// Seeds that once failed, each for a reason of its own. What a seed draws changes with `src/simulation/draw.rs`; what a bug
 /// needs to be seen for good, a story in the other files has.
-const ONCE_FAILED: [(u64, &str); 47] = [
+const ONCE_FAILED: [(u64, &str); 48] = [
     (408, "a run of somebody else's was not told that was over when its first event came, and not confirmed by ECS"),
     (528, "a success that had been told was pending again, after the chain had ended"),
     (766, "a deployment at GitHub that two workers had made was left under way"),
@@ -57,6 +57,7 @@ const ONCE_FAILED: [(u64, &str); 47] = [
     (3_600_003_543, "a run that was retried while its end was told was taken for followed"),
     (3_600_006_809, "a retry that nobody could follow was told in statuses, and its deployment was not"),
     (3_800_005_256, "what can't be started was told over what the push's run had told, which could not be read"),
+    (3_810_044_774, "a wake-up that came again after a retry was a double to those who knew of a chain that had ended"),
 ];
 
 /// Seeds in which strikes what does in none of those above.

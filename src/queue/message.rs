@@ -158,9 +158,12 @@ impl Follow {
         (self.since, self.nth)
     }
 
-    /// Makes it the first of a chain that begins then, in the order and in how soon it looks again.
+    /// Makes it the first of a chain that begins then, in the order and in how soon it looks again, where its own did not
+    /// begin later.
     pub fn begin_anew(&mut self, at: Timestamp) {
-        (self.since, self.nth) = (self.since.max(at.as_millis()), 0);
+        if at.as_millis() > self.since {
+            (self.since, self.nth) = (at.as_millis(), 0);
+        }
     }
 }
 

@@ -228,7 +228,15 @@ impl Worker {
         match &message.job {
             Job::Start(job) => self.start(message, job, received_before).await,
             Job::Skip(job) => self.skip(job).await,
-            Job::Follow(job) => self.follow(message, job.clone()).await,
+            Job::Follow(job) => {
+                let mut job = job.clone();
+                if received_before {
+                    // Another chain may have told the end meanwhile, and the run be retried since: then this one alone
+                    // follows it, and is no double to those who know of the other.
+                    job.begin_anew(self.clock.now());
+                }
+                self.follow(message, job).await
+            }
             Job::Look(job) => self.look(message, job).await.map(|_| ()),
             Job::Press(job) => self.press(message, job, received_before).await,
         }
