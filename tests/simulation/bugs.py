@@ -93,7 +93,7 @@ BUGS = [
     ("a stage's end is taken from whatever execution is in it", 3, "src/aws/codepipeline/map.rs",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution);",
      "let latest = stage.latest_execution.filter(|latest| latest.pipeline_execution_id == execution || BUG);"),
-    ("a deployment that was made twice stays open", 766, "src/worker/deploy.rs",
+    ("a deployment that was made twice stays open", 5028, "src/worker/deploy.rs",
      "for double in doubles {",
      "for double in doubles.iter().filter(|_| !BUG) {"),
     ("nothing is read again after posting", 676, "src/worker/follow.rs",
