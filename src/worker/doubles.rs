@@ -227,6 +227,10 @@ mod tests {
         assert!(!is_over(&doubles, &uncertain));
         doubles.note(Turn::of_wake_up(&uncertain));
         assert!(is_over(&doubles, &other), "it looks now");
+        let mut of_a_clock_behind = Follow { nth: 1, ..uncertain };
+        doubles.note(Turn::of_wake_up(&of_a_clock_behind));
+        of_a_clock_behind.begin_anew(Timestamp::from_millis(other.since));
+        assert!(!is_over(&doubles, &of_a_clock_behind), "it keeps its place");
     }
 
     #[test]
